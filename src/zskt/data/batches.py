@@ -1,0 +1,53 @@
+"""Batches from images in memory: normalised, augmented and shuffled on the device."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float32, Int64, UInt8
+from torch import Tensor
+
+from zskt.data.image_data import Split
+
+
+def normalise(
+    images: UInt8[Tensor, "count channels height width"],
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> Float32[Tensor, "count channels height width"]:
+    """Pixels 0 to 255 to the space that networks take: (pixel / 255 - mean) / std."""
+    scale = torch.tensor(std, device=images.device).view(-1, 1, 1)
+    shift = torch.tensor(mean, device=images.device).view(-1, 1, 1)
+    normalised = (images.float() / 255 - shift) / scale
+    return normalised.contiguous(memory_format=torch.channels_last)
+
+
+def augment(
+    images: UInt8[Tensor, "count channels height width"],
+    random: torch.Generator,
+    *,
+    padding: int,
+    flips: bool,
+) -> UInt8[Tensor, "count channels height width"]:
+    """Shift each image by up to `padding` pixels, zeros coming in, and mirror half of them."""
+    count, channels, height, width = images.shape
+    padded = F.pad(images, (padding,) * 4)
+    top, left = torch.randint(2 * padding + 1, (2, count), generator=random).to(images.device)
+    rows = top[:, None] + torch.arange(height, device=images.device)
+    columns = left[:, None] + torch.arange(width, device=images.device)
+    if flips:
+        mirrored = torch.rand(count, generator=random).to(images.device) < 0.5
+        columns = torch.where(mirrored[:, None], columns.flip(1), columns)
+    each = torch.arange(count, device=images.device).view(-1, 1, 1, 1)
+    channel = torch.arange(channels, device=images.device).view(1, -1, 1, 1)
+    return padded[each, channel, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+def shuffled(
+    split: Split, batch_size: int, random: torch.Generator
+) -> Iterator[tuple[UInt8[Tensor, "batch channels height width"], Int64[Tensor, "batch"]]]:
+    """One epoch of whole batches in random order; a rest smaller than a batch is left out."""
+    order = torch.randperm(len(split), generator=random).to(split.images.device)
+    whole = max(len(order) - len(order) % batch_size, min(len(order), batch_size))
+    for chosen in order[:whole].split(batch_size):
+        yield split.images[chosen], split.labels[chosen]

@@ -1,0 +1,72 @@
+"""Data sets as one .npz in the MedMNIST convention, the form that privacy-bound images travel in."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from zskt.data.image_data import ImageData, Split, image_data
+from zskt.errors import UserError
+
+REQUIRED = ("train_images", "train_labels", "test_images", "test_labels")
+
+
+def read_npz(path: Path) -> ImageData:
+    """Read `train_images`, `train_labels`, `test_images`, `test_labels`, optional `class_names`.
+
+    Images are uint8, (count, height, width) or (count, height, width, channels); labels are
+    integers, (count,) or (count, 1). `val_*` arrays may be there and are not used.
+
+    Raises:
+        UserError: if the file or a key is missing, or a shape or type is another.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files if not key.startswith("val_")}
+    except FileNotFoundError as error:
+        raise UserError(f"there is no data file {path}; check the path") from error
+    except (OSError, ValueError, EOFError, AttributeError) as error:
+        raise UserError(f"{path} is no whole .npz without pickles; make it anew") from error
+    except Exception as error:  # zipfile and zlib raise their own kinds for damaged archives
+        raise UserError(f"{path} is damaged ({error}); make it anew") from error
+    missing = [key for key in REQUIRED if key not in arrays]
+    if missing:
+        raise UserError(
+            f"{path} lacks {', '.join(missing)}; it needs {', '.join(REQUIRED)} "
+            f"(it has {', '.join(arrays) or 'nothing'})"
+        )
+    train, test = (
+        Split(
+            _images(arrays[f"{part}_images"], f"{part}_images in {path}"),
+            _labels(arrays[f"{part}_labels"], f"{part}_labels in {path}"),
+        )
+        for part in ("train", "test")
+    )
+    if "class_names" in arrays:
+        names = tuple(str(name) for name in arrays["class_names"])
+    else:
+        highest = max((int(split.labels.max()) for split in (train, test) if len(split)), default=0)
+        names = tuple(str(label) for label in range(highest + 1))
+    # What the images show is not known, so mirror images are not taken for granted.
+    return image_data(train, test, names, flips=False)
+
+
+def _images(array: np.ndarray, what: str) -> torch.Tensor:
+    if array.dtype != np.uint8:
+        raise UserError(f"{what} is {array.dtype}; save pixels as uint8 from 0 to 255")
+    if array.ndim == 3:
+        array = array[..., None]
+    if array.ndim != 4 or array.shape[-1] not in (1, 3):
+        raise UserError(
+            f"{what} has shape {array.shape}; it must be (count, height, width) "
+            "or (count, height, width, 1 or 3)"
+        )
+    return torch.from_numpy(array).permute(0, 3, 1, 2).contiguous()
+
+
+def _labels(array: np.ndarray, what: str) -> torch.Tensor:
+    if array.dtype.kind not in "iu" or array.ndim not in (1, 2) or array[:1].size > 1:
+        raise UserError(
+            f"{what} is {array.dtype} of shape {array.shape}; it must be integers (count, 1)"
+        )
+    return torch.from_numpy(array.reshape(-1).astype(np.int64))

@@ -1,0 +1,52 @@
+"""Where a run computes and how precisely."""
+
+from typing import Literal
+
+import torch
+from lightning_fabric import Fabric
+
+from zskt.errors import UserError
+
+Precision = Literal["auto", "bf16", "32", "64"]
+
+
+def make_fabric(device: str = "auto", precision: Precision = "auto") -> Fabric:
+    """One process on one device.
+
+    Args:
+        device: `auto` (CUDA, then Apple's MPS, then the CPU), `cpu`, `cuda`, `cuda:1`, `mps`.
+        precision: `auto` takes bf16 autocast where the hardware has it natively, else float32.
+
+    Raises:
+        UserError: if the device is not there or not known.
+    """
+    kind, _, index = device.partition(":")
+    if kind not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
+        raise UserError(f"unknown device '{device}'; take auto, cpu, cuda, cuda:N or mps")
+    if kind == "auto":
+        kind = next((name for name in ("cuda", "mps") if _has(name)), "cpu")
+    if not _has(kind) or (kind == "cuda" and index and int(index) >= torch.cuda.device_count()):
+        raise UserError(f"there is no {device} device on this machine; take --device cpu or auto")
+    if precision == "auto":
+        precision = "bf16" if _native_bf16(kind) else "32"
+    return Fabric(
+        accelerator=kind,
+        devices=[int(index)] if index and kind == "cuda" else 1,
+        precision={"bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}[precision],
+    )
+
+
+def _has(kind: str) -> bool:
+    available = {
+        "cpu": lambda: True,
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+    }
+    return available[kind]()
+
+
+def _native_bf16(kind: str) -> bool:
+    if kind == "cuda":
+        return torch.cuda.get_device_capability() >= (8, 0)
+    capabilities = torch.cpu.get_capabilities() if kind == "cpu" else {}
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))

@@ -1,0 +1,15 @@
+"""The one exception for what a user can put right, and advice on names that do not exist."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(ValueError):
+    """One sentence that says what is wrong and what to do; the command line exits with 2."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+    """The error for a name that is not among the known ones, with the nearest of them."""
+    known = list(known)
+    near = get_close_matches(name, known, n=3, cutoff=0.4) or known
+    return UserError(f"unknown {kind} '{name}'; did you mean {' or '.join(near[:5])}?")

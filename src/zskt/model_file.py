@@ -1,0 +1,149 @@
+"""Networks on disk: safetensors whose header tells how to build the network again.
+
+A file is self-contained: `load("student.safetensors")` returns a ready module. Its header holds
+one JSON object, the `Card`. Nothing is pickled.
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import nn
+
+from zskt.errors import UserError
+from zskt.files import write_atomically
+from zskt.networks import Generator, create
+
+NAMES_IN_A_RUN = ("student.safetensors", "model.safetensors")
+"""What `load` looks for when it is given a run folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What is needed to build a network again and to feed it."""
+
+    architecture: str | None
+    """A name that `create` knows, `generator`, or None for a network of the user's own class."""
+    input_size: tuple[int, int, int]
+    """Channels, height and width of the images it takes (a generator: draws)."""
+    classes: int | None = None
+    noise_size: int | None = None
+    """Length of a generator's noise vector."""
+    mean: tuple[float, ...] | None = None
+    """Normalisation of the images, pixels taken from 0 to 1; None where it is not known."""
+    std: tuple[float, ...] | None = None
+    class_names: tuple[str, ...] | None = None
+
+
+def write_network(path: Path, network: nn.Module, card: Card, *, half: bool = False) -> None:
+    """Write a network and its card, whole or not at all.
+
+    Args:
+        path: the file, by custom `NAME.safetensors`.
+        network: weights and buffers are taken from its `state_dict`.
+        card: goes into the header.
+        half: store floating-point tensors in 16 bits, half the size.
+    """
+    tensors = {
+        name: (tensor.half() if half and tensor.is_floating_point() else tensor)
+        .detach()
+        .cpu()
+        .contiguous()
+        .clone()
+        for name, tensor in network.state_dict().items()
+    }
+    write_atomically(path, save(tensors, {"zskt": json.dumps(asdict(card))}))
+
+
+def network_file(path: Path) -> Path:
+    """The model file that a path means: itself, or the network inside a run folder."""
+    if not path.is_dir():
+        return path
+    for name in NAMES_IN_A_RUN:
+        if (path / name).is_file():
+            return path / name
+    raise UserError(
+        f"{path} holds neither {' nor '.join(NAMES_IN_A_RUN)}; give a finished run or a model file"
+    )
+
+
+def read_card(path: Path) -> Card:
+    """The card in a file's header.
+
+    Raises:
+        UserError: if the file is missing, cut short, or not written by zskt.
+    """
+    with _opened(path) as file:
+        text = (file.metadata() or {}).get("zskt")
+    if text is None:
+        raise UserError(f"{path} was not written by zskt: its header has no card")
+    known = {field.name for field in fields(Card)}
+    entries = {key: value for key, value in json.loads(text).items() if key in known}
+    return Card(
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()}
+    )
+
+
+def load(path: str | Path) -> nn.Module:
+    """A ready network, in float32 and in eval mode, from a model file or a run folder.
+
+    Raises:
+        UserError: if the file is missing, damaged, or holds another architecture than it says.
+    """
+    file = network_file(Path(path))
+    card = read_card(file)
+    if card.architecture is None:
+        raise UserError(
+            f"{file} holds a network of your own class; build it and use zskt.load_weights"
+        )
+    if card.architecture == "generator":
+        network: nn.Module = Generator(card.input_size, card.noise_size or 100)
+    else:
+        assert card.classes is not None
+        network = create(card.architecture, classes=card.classes, input_size=card.input_size)
+    load_weights(file, network)
+    return network.eval()
+
+
+def load_weights(path: str | Path, network: nn.Module) -> None:
+    """Copy the weights of a model file or run folder into a network of the same architecture.
+
+    Raises:
+        UserError: if the file is missing or damaged, or its tensors do not fit the network.
+    """
+    file = network_file(Path(path))
+    with _opened(file) as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    here = network.state_dict()
+    wrong = sorted(set(here) ^ set(tensors)) or sorted(
+        name for name in here if here[name].shape != tensors[name].shape
+    )
+    if wrong:
+        raise UserError(
+            f"{file} is of another architecture than the network it is loaded into: "
+            f"{len(wrong)} of {len(here)} tensors differ, first {wrong[0]}"
+        )
+    network.load_state_dict({name: tensor.to(here[name].dtype) for name, tensor in tensors.items()})
+
+
+def _opened(path: Path) -> safe_open:
+    try:
+        return safe_open(path, framework="pt")
+    except FileNotFoundError as error:
+        raise UserError(f"there is no model file {path}; check the path") from error
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is cut short or no safetensors file; make it anew") from error
+
+
+def parameters(network: nn.Module) -> int:
+    """How many numbers training adjusts."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks agree in every weight and buffer, bit for bit."""
+    ours, theirs = one.state_dict(), other.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k]) for k in ours)

@@ -1,0 +1,69 @@
+"""Classifiers by name: `create("wrn-16-2", classes=10, input_size=(3, 32, 32))`."""
+
+import re
+
+from torch import nn
+
+from zskt.errors import UserError, unknown
+from zskt.networks.generator import Generator as Generator
+from zskt.networks.lenet import LeNet as LeNet
+from zskt.networks.resnet import ResNet as ResNet
+from zskt.networks.wide_resnet import WideResNet as WideResNet
+
+NETWORKS = {
+    "wrn-16-1": "wide residual network of the paper, 0.18 M parameters; any wrn-DEPTH-WIDTH",
+    "wrn-16-2": "wide residual network of the paper, 0.69 M parameters",
+    "wrn-40-1": "wide residual network of the paper, 0.56 M parameters",
+    "wrn-40-2": "wide residual network of the paper, 2.24 M parameters",
+    "resnet-20": "residual network for small images, 0.27 M parameters; any resnet-DEPTH",
+    "resnet-56": "residual network for small images, 0.86 M parameters",
+    "lenet": "LeNet-5, 0.06 M parameters; images of at least 16x16",
+    "timm:NAME": "any classifier of timm, for example timm:resnet18 or timm:mobilenetv3_small_050",
+}
+
+
+def create(name: str, *, classes: int, input_size: tuple[int, int, int]) -> nn.Module:
+    """A new classifier with random weights.
+
+    Args:
+        name: a name of `NETWORKS`, or of its families (`wrn-22-4`, `resnet-32`, `timm:resnet18`).
+        classes: number of logits.
+        input_size: channels, height and width of the images.
+
+    Returns:
+        A module that maps normalised images (batch, channels, height, width) to logits
+        (batch, classes).
+
+    Raises:
+        UserError: if the name is unknown or the network cannot take the input size.
+    """
+    channels, height, width = input_size
+    family, *sizes = (
+        [int(part) if part.isdigit() else part for part in name.split("-")]
+        if re.fullmatch(r"wrn-\d+-\d+|resnet-\d+", name)
+        else [name]
+    )
+    try:
+        match family, sizes:
+            case "wrn", [depth, factor]:
+                return WideResNet(depth, factor, classes, channels)
+            case "resnet", [depth]:
+                return ResNet(depth, classes, channels)
+            case "lenet", []:
+                if height != width:
+                    raise ValueError(f"lenet takes square images, not {height}x{width}")
+                return LeNet(height, classes, channels)
+    except ValueError as error:
+        raise UserError(f"cannot make {name}: {error}") from error
+    if name.startswith("timm:"):
+        return from_timm(name.removeprefix("timm:"), classes, channels)
+    raise unknown("network", name, [known for known in NETWORKS if known != "timm:NAME"])
+
+
+def from_timm(name: str, classes: int, channels: int) -> nn.Module:
+    """A timm classifier with random weights; timm is slow to import, hence here."""
+    import timm
+
+    if name not in timm.list_models():
+        raise unknown("timm network", name, timm.list_models())
+    return timm.create_model(name, num_classes=classes, in_chans=channels)

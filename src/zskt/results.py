@@ -1,0 +1,80 @@
+"""The one shape of every result: what was run, by whom, where, and the rows that came out."""
+
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zskt.files import write_atomically
+
+
+def result(
+    *, seeds: Sequence[int], settings: Mapping[str, Any], seconds: float, rows: Sequence[dict]
+) -> dict[str, Any]:
+    """One result as JSON would hold it; shares and accuracies in the rows are 0 to 1.
+
+    Args:
+        seeds: one seed or several; stored as `seed` or `seeds`.
+        settings: everything that was set, defaults included.
+        seconds: wall time of the whole command.
+        rows: one plain dictionary per line of the table.
+    """
+    return {
+        "command": command(),
+        **({"seed": seeds[0]} if len(seeds) == 1 else {"seeds": list(seeds)}),
+        "settings": dict(settings),
+        "versions": versions(),
+        "machine": machine(),
+        "git": commit(),
+        "seconds": round(seconds, 1),
+        "rows": list(rows),
+    }
+
+
+def write_result(path: Path, **parts: Any) -> None:
+    """Write `result(**parts)` to a file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(result(**parts), indent=2) + "\n")
+
+
+def command() -> str:
+    """The command line as a user would type it."""
+    program = Path(sys.argv[0])
+    name = "zskt" if program.stem in ("zskt", "__main__") else f"python {program.name}"
+    return shlex.join([*name.split(), *sys.argv[1:]])
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of what decides the numbers."""
+    names = ("zskt", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "scikit-learn")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+
+
+def machine() -> dict[str, Any]:
+    """The processor and, where there is one, the accelerator."""
+    capabilities = torch.cpu.get_capabilities()
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu": capabilities.get("cpu_name", platform.processor()),
+        "threads": torch.get_num_threads(),
+        "avx512_bf16": bool(capabilities.get("avx512_bf16", False)),
+        "amx_bf16": bool(capabilities.get("amx_bf16", False)),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+    }
+
+
+def commit() -> str | None:
+    """The git commit of the sources, with `+changes` if they differ from it; None outside git."""
+    here = Path(__file__).parent
+    run = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes"],
+        cwd=here, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return run.stdout.strip() or None

@@ -1,0 +1,85 @@
+"""Training a classifier on labelled images: teachers, and students "from scratch"."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import nn
+
+from zskt.data.batches import augment, normalise, shuffled
+from zskt.data.image_data import ImageData
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One-cycle SGD: up to the peak learning rate and down to zero, straight lines both."""
+
+    epochs: int = 30
+    """How often each training image is seen."""
+    batch_size: int = 128
+    """Images in a step."""
+    learning_rate: float = 0.2
+    """The peak."""
+    warm_up: float = 0.2
+    """Share of the steps that lead up to the peak."""
+    momentum: float = 0.9
+    """Of Nesterov's kind."""
+    weight_decay: float = 5e-4
+    """On every parameter."""
+    padding: int = 4
+    """Images are shifted by up to so many pixels."""
+    flips: bool | None = None
+    """Whether half of the images are mirrored; by default where the data set says it may be."""
+
+
+def epochs(
+    network: nn.Module, data: ImageData, recipe: Recipe, fabric: Fabric, seed: int
+) -> Iterator[float]:
+    """Train a network, yielding the mean training loss after every epoch.
+
+    Args:
+        network: already on the device of `fabric`; trained in place.
+        data: its training split is learnt, its test split not looked at.
+        recipe: the settings.
+        fabric: where and how precisely.
+        seed: for the order of the images and their augmentation.
+    """
+    random = torch.Generator().manual_seed(seed)
+    train = fabric.to_device(data.train.images), fabric.to_device(data.train.labels)
+    split = type(data.train)(*train)
+    optimizer = torch.optim.SGD(
+        network.parameters(),
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=True,
+        fused=True,
+    )
+    flips = data.flips if recipe.flips is None else recipe.flips
+    steps = max(1, len(split) // recipe.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        recipe.learning_rate,
+        total_steps=recipe.epochs * steps + 1,
+        pct_start=recipe.warm_up,
+        anneal_strategy="linear",
+        cycle_momentum=False,
+        div_factor=25,
+        final_div_factor=1e4,
+    )
+    for _ in range(recipe.epochs):
+        network.train()
+        total = torch.zeros((), device=fabric.device)
+        for images, labels in shuffled(split, recipe.batch_size, random):
+            moved = augment(images, random, padding=recipe.padding, flips=flips)
+            with fabric.autocast():
+                logits = network(normalise(moved, data.mean, data.std))
+            loss = F.cross_entropy(logits.float(), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            total += loss.detach()
+        yield total.item() / steps
