@@ -1,0 +1,1 @@
+"""zskt distils a trained image classifier into a smaller one without any data."""

@@ -13,3 +13,21 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     known = list(known)
     near = get_close_matches(name, known, n=3, cutoff=0.4) or known
     return UserError(f"unknown {kind} '{name}'; did you mean {' or '.join(near[:5])}?")
+
+
+def check_positive(settings: object, *names: str) -> None:
+    """Raise a `UserError` unless each of these settings is above zero."""
+    for name in names:
+        if not getattr(settings, name) > 0:
+            raise UserError(f"{_flag(name)} must be above zero, not {getattr(settings, name)}")
+
+
+def check_not_negative(settings: object, *names: str) -> None:
+    """Raise a `UserError` unless each of these settings is zero or above."""
+    for name in names:
+        if not getattr(settings, name) >= 0:
+            raise UserError(f"{_flag(name)} must be zero or above, not {getattr(settings, name)}")
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

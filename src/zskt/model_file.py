@@ -32,6 +32,8 @@ class Card:
     classes: int | None = None
     noise_size: int | None = None
     """Length of a generator's noise vector."""
+    width: int | None = None
+    """Channels of a generator's first maps."""
     mean: tuple[float, ...] | None = None
     """Normalisation of the images, pixels taken from 0 to 1; None where it is not known."""
     std: tuple[float, ...] | None = None
@@ -100,9 +102,10 @@ def load(path: str | Path) -> nn.Module:
             f"{file} holds a network of your own class; build it and use zskt.load_weights"
         )
     if card.architecture == "generator":
-        network: nn.Module = Generator(card.input_size, card.noise_size or 100)
+        assert card.noise_size and card.width
+        network: nn.Module = Generator(card.input_size, card.noise_size, card.width)
     else:
-        assert card.classes is not None
+        assert card.classes
         network = create(card.architecture, classes=card.classes, input_size=card.input_size)
     load_weights(file, network)
     return network.eval()

@@ -1,12 +1,52 @@
-"""Labelled image data by name: `load_data("digits")`, `load_data("my_scans.npz")`."""
+"""Labelled image data by name: `load_data("digits")`, `load_data("scans.npz")`.
+
+Data is for teachers and for judging; distillation needs none.
+"""
 
 from pathlib import Path
 
 from zskt.data.image_data import ImageData as ImageData
 from zskt.data.image_data import Split as Split
+from zskt.errors import unknown
+
+PUBLIC = ("cifar10", "cifar100", "svhn", "mnist", "fashion-mnist")
+DATA = {
+    "digits": "1,797 scans of handwritten digits, 8x8 grey, embedded",
+    "cifar10": "60,000 photographs, 32x32 colour, 10 classes",
+    "cifar100": "60,000 photographs, 32x32 colour, 100 classes",
+    "svhn": "99,289 house numbers, 32x32 colour, 10 classes (train and test, no extra)",
+    "mnist": "70,000 handwritten digits, 28x28 grey",
+    "fashion-mnist": "70,000 pieces of clothing, 28x28 grey, 10 classes",
+    "folder:PATH": "image files in train/CLASS/ and test/CLASS/ (or val/)",
+    "FILE.npz": "arrays in the MedMNIST convention: train_images, train_labels, test_...",
+}
 
 
-def load_data(name: str, data_dir: Path = Path("data")) -> ImageData:
-    from zskt.data.npz import read_npz
+def load_data(name: str, data_dir: str | Path = "data") -> ImageData:
+    """Read a data set into memory.
 
-    return read_npz(Path(name))
+    Args:
+        name: a key of `DATA`, with a real path where it has PATH or FILE.
+        data_dir: where the public sets lie or are downloaded to.
+
+    Raises:
+        UserError: if the name is unknown, or files are missing, damaged or of the wrong form.
+    """
+    # The readers need libraries that are slow to import; each comes with its own data only.
+    if name == "digits":
+        from zskt.data.digits import read_digits
+
+        return read_digits()
+    if name in PUBLIC:
+        from zskt.data.public import read_public
+
+        return read_public(name, Path(data_dir))
+    if name.startswith("folder:"):
+        from zskt.data.folder import read_folder
+
+        return read_folder(Path(name.removeprefix("folder:")))
+    if name.endswith(".npz"):
+        from zskt.data.npz import read_npz
+
+        return read_npz(Path(name))
+    raise unknown("data", name, DATA)

@@ -13,7 +13,7 @@ class Generator(nn.Module):
     """Noise (batch, noise_size) to images (batch, channels, height, width).
 
     The first map is about 8x8 (4x4 for images smaller than 16x16), doubled at each stage until it
-    is at least as large as the images; it is then resized to them where they are no multiple.
+    is at least as large as the images, which are cut from it where they are no multiple.
 
     Args:
         output_size: channels, height and width of the images, 8x8 to 64x64.
@@ -36,6 +36,7 @@ class Generator(nn.Module):
         widths = [width] * stages + [width // 2]
         self.output_size = output_size
         self.noise_size = noise_size
+        self.width = width
         self.project = nn.Linear(noise_size, width * first[0] * first[1])
         self.unflatten = nn.Unflatten(1, (width, *first))
         self.bn = nn.BatchNorm2d(width)

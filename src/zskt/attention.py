@@ -1,0 +1,90 @@
+"""Intermediate activations of networks that know nothing of us, taken by hooks."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from zskt.losses import attention_map
+
+Images = Float[Tensor, "batch channels height width"]
+
+
+class Watched:
+    """A network that returns the attention maps of some of its modules beside its logits.
+
+    Args:
+        network: any module from images to logits; it is not changed, and no hook stays on it.
+        names: names of its modules whose outputs are (batch, channels, height, width).
+    """
+
+    def __init__(self, network: nn.Module, names: Sequence[str]):
+        self.network = network
+        self.modules = [network.get_submodule(name) for name in names]
+
+    def __call__(
+        self, images: Images
+    ) -> tuple[Float[Tensor, "batch classes"], list[Float[Tensor, "batch _"]]]:
+        with recorded(self.modules) as outputs:
+            logits = self.network(images)
+        return logits, [attention_map(outputs[module]) for module in self.modules]
+
+
+@contextmanager
+def recorded(modules: Sequence[nn.Module]) -> Iterator[dict[nn.Module, Tensor]]:
+    """A dictionary that fills with the last output of each module, in the order they ran."""
+    outputs: dict[nn.Module, Tensor] = {}
+
+    def record(module: nn.Module, _, output: Tensor) -> None:
+        outputs.pop(module, None)
+        outputs[module] = output
+
+    handles = [module.register_forward_hook(record) for module in modules]
+    try:
+        yield outputs
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def matching_stages(
+    teacher: nn.Module, student: nn.Module, images: Images
+) -> tuple[list[str], list[str]]:
+    """Names of modules of both networks whose outputs have the same height and width.
+
+    Our own networks name their stages; of any other the last module to run at each spatial size
+    is taken, which is the end of a stage.
+
+    Returns:
+        The teacher's and the student's names, largest maps first; both empty if nothing matches.
+    """
+    ours, theirs = _stages(student, images), _stages(teacher, images)
+    sizes = sorted(ours.keys() & theirs.keys(), reverse=True)
+    return [theirs[size] for size in sizes], [ours[size] for size in sizes]
+
+
+@torch.no_grad()
+def _stages(network: nn.Module, images: Images) -> dict[tuple[int, int], str]:
+    """The last module that runs at each spatial size larger than 1x1."""
+    declared = getattr(network, "stages", None)
+    known = isinstance(declared, tuple) and all(isinstance(name, str) for name in declared)
+    names = {
+        module: name
+        for name, module in network.named_modules()
+        if name and (not known or name in declared)
+    }
+    was_training = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        with recorded(list(names)) as outputs:
+            network(images)
+    finally:
+        for module, mode in was_training.items():
+            module.training = mode
+    return {
+        (output.shape[2], output.shape[3]): names[module]
+        for module, output in outputs.items()
+        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2:] != (1, 1)
+    }

@@ -1,0 +1,158 @@
+"""The border between a method and whoever runs it.
+
+A method is an object with settings and one verb, `play(game)`: a Python generator that makes its
+players, then yields one `Round` per turn for as long as it is asked. From the `Game` it gets the
+two networks, a device and a precision, noise, and a memory for everything that must survive a
+restart. It never logs, saves, evaluates or picks a device; the loop never looks inside a method.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import torch
+from jaxtyping import Float
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+
+class Stateful(Protocol):
+    """Modules, optimizers, schedules, memories of images: what can be saved and put back."""
+
+    def state_dict(self) -> Any: ...
+
+    def load_state_dict(self, state: Any, /) -> Any: ...
+
+
+Kept = TypeVar("Kept", bound=Stateful)
+Network = TypeVar("Network", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Round:
+    """What one turn of the game leaves for the record."""
+
+    images: Float[Tensor, "batch channels height width"]
+    """The last images that the student learnt from."""
+    metrics: dict[str, Float[Tensor, ""]]
+    """Losses and whatever else explains the run; scalars still on the device."""
+
+
+class Method(Protocol):
+    """What the loop asks of a method."""
+
+    def play(self, game: "Game") -> Iterator[Round]:
+        """Make the players, then play for ever."""
+        ...
+
+
+class Game:
+    """What a method plays with.
+
+    Attributes:
+        teacher: frozen and in eval mode; gradients pass through it to its input.
+        student: the network that learns; its dtype is that of the whole game.
+        device: where everything lies.
+        input_size: channels, height and width of the images.
+        classes: number of logits.
+        rounds: how many turns there will be, for schedules.
+        networks: the further networks that the method trains, by name.
+        notes: sentences for the user.
+    """
+
+    def __init__(
+        self,
+        teacher: nn.Module,
+        student: nn.Module,
+        *,
+        input_size: tuple[int, int, int],
+        classes: int,
+        rounds: int,
+        seed: int,
+        fabric: Fabric,
+        saved: dict[str, Any] | None = None,
+    ):
+        self.fabric = fabric
+        self.device = fabric.device
+        self.dtype = next(student.parameters()).dtype
+        self.input_size = input_size
+        self.classes = classes
+        self.rounds = rounds
+        self.networks: dict[str, nn.Module] = {}
+        self.notes: list[str] = []
+        self._kept: dict[str, Stateful] = {}
+        self._saved = saved
+        self._seed = seed
+        self._random = torch.Generator().manual_seed(seed)
+        self.teacher = self._placed(teacher).eval().requires_grad_(False)
+        self.student = self.keep("student", self._placed(student))
+        if saved is not None:
+            self._random.set_state(saved["noise"])
+
+    def network(self, name: str, make: Callable[[], Network]) -> Network:
+        """Make a further network, put it on the device, keep its state, save it with the run.
+
+        Its weights are drawn from a seed of their own, so that a resumed run, which makes its
+        players again, finds the other random numbers untouched.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._seed + len(self.networks))
+            network = make()
+        self.networks[name] = self.keep(name, self._placed(network))
+        return network
+
+    def keep(self, name: str, thing: Kept) -> Kept:
+        """Make a thing part of the saved state; when the run is resumed, put its state back."""
+        assert name not in self._kept, f"{name} is kept twice"
+        self._kept[name] = thing
+        if self._saved is not None:
+            thing.load_state_dict(self._saved["kept"][name])
+        return thing
+
+    def noise(self, *size: int) -> Tensor:
+        """Standard normal numbers; the same on every device for the same seed."""
+        drawn = torch.randn(size, generator=self._random, dtype=self.dtype)
+        return drawn.to(self.device, non_blocking=True)
+
+    def autocast(self) -> AbstractContextManager:
+        """The precision of the run, for forward passes."""
+        return self.fabric.autocast()
+
+    def descend(
+        self, loss: Tensor, optimizer: torch.optim.Optimizer, *, clip: float | None = None
+    ) -> None:
+        """One optimizer step down the loss, the gradient's total norm clipped before it."""
+        optimizer.zero_grad()
+        self.fabric.backward(loss)
+        if clip is not None:
+            adjusted = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(adjusted, clip)
+        optimizer.step()
+
+    def tell(self, sentence: str) -> None:
+        """Leave a sentence for the user."""
+        self.notes.append(sentence)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the rest of the run depends on."""
+        return {
+            "kept": {name: thing.state_dict() for name, thing in self._kept.items()},
+            "noise": self._random.get_state(),
+        }
+
+    def _placed(self, network: nn.Module) -> nn.Module:
+        return network.to(self.device, self.dtype, memory_format=torch.channels_last)
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Iterator[None]:
+    """Gradients pass through the network, none are collected for it; flags are put back after."""
+    learning = [p for p in network.parameters() if p.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)

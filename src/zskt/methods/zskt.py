@@ -1,0 +1,138 @@
+"""Zero-shot knowledge transfer by adversarial belief matching (Micaelli & Storkey, NeurIPS 2019).
+
+    for every round                                            Algorithm 1 of arXiv:1905.09768
+        z ~ N(0, I)
+        repeat n_G times
+            x <- G(z)
+            G <- G + lr_G * grad_G  D(T(x), S(x))              through T and S to the images
+        x <- G(z)                                              images of the updated generator
+        repeat n_S times
+            S <- S - lr_S * grad_S  [D(T(x), S(x)) + beta * sum_l |Q_l(T) - Q_l(S)|^2]
+        decay lr_G and lr_S along a cosine, to zero at the last round
+
+T is the teacher, S the student, G the generator, z the noise. With p = softmax(T(x) / t) and
+q = softmax(S(x) / t), at the scale of the authors' code,
+
+    D = 1/(B C) sum_images sum_classes p log(p / q)            a C-th of the mean KL per image
+    |Q_l(T) - Q_l(S)|^2 = 1/(B H W) sum (Q_l(T) - Q_l(S))^2    Q_l: attention map of stage l
+
+so that beta = 250 and clipping at 5 mean what they mean there. The teacher is in eval mode, the
+student and the generator in train mode throughout: batch norm sees only generated images.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch.optim import Adam
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+from zskt.attention import Watched, matching_stages
+from zskt.errors import check_not_negative, check_positive
+from zskt.game import Game, Round, frozen
+from zskt.losses import DISCREPANCIES, attention_transfer, confidence
+from zskt.networks.generator import Generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZSKT:
+    """Settings of the method; the defaults are the authors'."""
+
+    batch_size: int = 128
+    """Images in a batch."""
+    noise_size: int = 100
+    """Length of a noise vector."""
+    generator_width: int = 128
+    """Channels of the generator's first maps."""
+    generator_steps: int = 1
+    """Generator steps in a round (n_G)."""
+    student_steps: int = 10
+    """Student steps in a round (n_S)."""
+    generator_learning_rate: float = 1e-3
+    """Of Adam, in the first round."""
+    student_learning_rate: float = 2e-3
+    """Of Adam, in the first round."""
+    attention: float = 250.0
+    """Weight of attention transfer in the student's loss (beta); 0 leaves it out."""
+    clip: float = 5.0
+    """Largest norm of a gradient."""
+    temperature: float = 1.0
+    """Logits are divided by it before softmax (t)."""
+    discrepancy: Literal["kl", "reverse-kl", "js", "l1"] = "kl"
+    """What the generator ascends and the student descends (D)."""
+    fresh_noise: bool = False
+    """Draw new noise for every student step, where the authors replay one batch."""
+
+    def __post_init__(self):
+        check_positive(self, "batch_size", "noise_size", "generator_width", "generator_steps")
+        check_positive(self, "student_steps", "generator_learning_rate", "student_learning_rate")
+        check_positive(self, "clip", "temperature")
+        check_not_negative(self, "attention")
+
+    def play(self, game: Game) -> Iterator[Round]:
+        """Play Algorithm 1 for ever; whoever iterates decides when to stop, log and save."""
+        teacher, student = game.teacher, game.student.train()
+        generator = game.network("generator", lambda: self.new_generator(game)).train()
+        student_adam = Adam(student.parameters(), self.student_learning_rate, fused=True)
+        generator_adam = Adam(generator.parameters(), self.generator_learning_rate, fused=True)
+        decays = [CosineAnnealingLR(adam, game.rounds) for adam in (student_adam, generator_adam)]
+        game.keep("student_adam", student_adam)
+        game.keep("generator_adam", generator_adam)
+        game.keep("student_decay", decays[0])
+        game.keep("generator_decay", decays[1])
+        watched_teacher, watched_student = self.watch(game)
+
+        def distance(target, logits):
+            return DISCREPANCIES[self.discrepancy](target, logits, self.temperature)
+
+        while True:
+            noise = game.noise(self.batch_size, self.noise_size)
+
+            with frozen(student):
+                for _ in range(self.generator_steps):
+                    with game.autocast():
+                        images = generator(noise)
+                        # The teacher's gradient moves the generator too: no no_grad here.
+                        generator_loss = -distance(teacher(images), student(images))
+                    game.descend(generator_loss, generator_adam, clip=self.clip)
+
+            for step in range(self.student_steps):
+                if step == 0 or self.fresh_noise:
+                    with torch.no_grad(), game.autocast():
+                        if self.fresh_noise:
+                            noise = game.noise(self.batch_size, self.noise_size)
+                        images = generator(noise)
+                        target, target_maps = watched_teacher(images)
+                with game.autocast():
+                    logits, maps = watched_student(images)
+                    apart = distance(target, logits)
+                    maps_apart = attention_transfer(target_maps, maps) if maps else apart * 0
+                    student_loss = apart + self.attention * maps_apart
+                game.descend(student_loss, student_adam, clip=self.clip)
+
+            for decay in decays:
+                decay.step()
+            metrics = {
+                "generator_loss": generator_loss,
+                "student_loss": student_loss,
+                "attention_loss": maps_apart,
+                "teacher_confidence": confidence(target),
+                "student_confidence": confidence(logits),
+            }
+            yield Round(images, {name: value.detach() for name, value in metrics.items()})
+
+    def new_generator(self, game: Game) -> Generator:
+        """The paper's generator for the size of the teacher's images."""
+        return Generator(game.input_size, self.noise_size, self.generator_width)
+
+    def watch(self, game: Game) -> tuple[Watched, Watched]:
+        """The two networks with their attention maps; with none if beta is 0 or nothing matches."""
+        names: tuple[list[str], list[str]] = [], []
+        if self.attention:
+            images = torch.zeros(2, *game.input_size, device=game.device, dtype=game.dtype)
+            with game.autocast():
+                names = matching_stages(game.teacher, game.student, images)
+            if not names[0]:
+                game.tell("No stages of teacher and student match in size: no attention transfer.")
+        return Watched(game.teacher, names[0]), Watched(game.student, names[1])

@@ -1,0 +1,218 @@
+"""The loop: it asks a method for rounds and does everything that is not the method.
+
+    set up the game, from the checkpoint if there is one
+    for every round
+        the method plays                       (its file says how)
+        now and then: record, draw, judge, save
+    save the networks
+"""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from zskt.devices import Precision, make_fabric
+from zskt.errors import UserError, check_not_negative, check_positive
+from zskt.game import Game, Method
+from zskt.methods import ZSKT
+from zskt.model_file import Card
+from zskt.results import machine, versions
+from zskt.training.progress import ProgressLine
+from zskt.training.recorder import Recorder, restore_random
+from zskt.training.run_folder import RunFolder
+from zskt.training.stopping import Stopped, StopRequest, stop_request
+
+SHEETS = 12
+"""Sample sheets in a run, besides that of the first round."""
+
+Judge = Callable[[nn.Module], dict[str, float]]
+"""What measures a student now and then, for example its accuracy on a test set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Settings of a run, whatever the method."""
+
+    rounds: int = 80_000
+    """Turns of the game."""
+    seed: int = 0
+    """For weights, noise and everything else that is drawn."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps`."""
+    precision: Precision = "auto"
+    """`bf16` autocast, exact `32`, or `auto`: bf16 where the hardware has it."""
+    record_every: int = 10
+    """Rounds between two rows of metrics."""
+    evaluate_every: int | None = None
+    """Rounds between two looks at the test set, if one is given; by default 100 in a run."""
+    save_seconds: float = 60.0
+    """Seconds between two checkpoints: how much a kill can cost."""
+
+    def __post_init__(self):
+        check_positive(self, "rounds", "record_every")
+        check_not_negative(self, "seed", "save_seconds")
+        if self.evaluate_every is not None:
+            check_positive(self, "evaluate_every")
+
+
+@dataclass
+class Distilled:
+    """What a run gives back."""
+
+    student: nn.Module
+    """The network that was passed in, trained, in eval mode."""
+    networks: dict[str, nn.Module]
+    """What else the method trained, by name."""
+    history: list[dict[str, Any]]
+    """The recorded metrics, oldest first."""
+    notes: list[str]
+    """Sentences that the method left for the user."""
+    folder: Path | None
+    """Where the run lies on disk."""
+
+    @property
+    def generator(self) -> nn.Module | None:
+        """The generator, if the method has one."""
+        return self.networks.get("generator")
+
+
+def distill(
+    teacher: nn.Module,
+    student: nn.Module,
+    *,
+    input_size: tuple[int, int, int],
+    method: Method | None = None,
+    run: Run | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    judge: Judge | None = None,
+    card: Card | None = None,
+    about: Mapping[str, Any] | None = None,
+    progress: bool = True,
+) -> Distilled:
+    """Train a student to match a teacher without any data.
+
+    Args:
+        teacher: a module from images (batch, channels, height, width), normalised as it was
+            trained on, to logits (batch, classes). It is copied and never changed.
+        student: a module of the same kind, trained in place, in its own dtype.
+        input_size: channels, height and width of the teacher's images.
+        method: what to play; by default zero-shot knowledge transfer with the authors' settings.
+        run: how long, where and how precisely.
+        out: a run folder to write; without it nothing is written.
+        resume: go on with the run in `out` as if it had never stopped.
+        overwrite: replace the run in `out`.
+        judge: measures the student now and then; its numbers are recorded, never acted on.
+        card: what the student's file says of it; `input_size` and `classes` are filled in.
+        about: what the caller wants in `settings.json` besides.
+        progress: show how far it is.
+
+    Returns:
+        The student with the other networks and the recorded metrics.
+
+    Raises:
+        UserError: for networks that do not fit the input size or each other, a folder in use, a
+            full disk, or a loss that is no longer finite.
+        Stopped: after Ctrl-C, at the end of a round, with the state saved.
+    """
+    method, run = method or ZSKT(), run or Run()
+    classes = count_classes(teacher, student, input_size)
+    card = replace(card or Card(architecture=None, input_size=input_size), classes=classes)
+    folder, saved = RunFolder(Path(out)) if out is not None else None, None
+    if folder and resume:
+        saved = folder.state()
+    elif folder:
+        settings = {"method_settings": asdict(method), "run": asdict(run)}  # ty: ignore
+        facts = {"input_size": input_size, "versions": versions(), "machine": machine()}
+        folder.create({**(about or {}), **settings, **facts}, overwrite=overwrite)
+
+    fabric = make_fabric(run.device, run.precision)
+    recorder = Recorder(folder, card, saved)
+    with torch.random.fork_rng(), stop_request() as stop:
+        torch.manual_seed(run.seed)
+        game = Game(
+            copy.deepcopy(teacher),
+            student,
+            input_size=input_size,
+            classes=classes,
+            rounds=run.rounds,
+            seed=run.seed,
+            fabric=fabric,
+            saved=saved["game"] if saved else None,
+        )
+        if saved:
+            restore_random(saved["random"], game.device)
+        with ProgressLine("rounds", run.rounds, recorder.round, shown=progress) as line:
+            play(method, game, run, recorder, line, stop, judge)
+    student.eval()
+    return Distilled(student, game.networks, recorder.history, game.notes, recorder.finish(game))
+
+
+def play(
+    method: Method,
+    game: Game,
+    run: Run,
+    recorder: Recorder,
+    line: ProgressLine,
+    stop: StopRequest,
+    judge: Judge | None,
+) -> None:
+    """Play the rounds that are left."""
+    evaluate_every = run.evaluate_every or max(1, run.rounds // 100)
+    sheet_every = max(1, run.rounds // SHEETS)
+    turns = method.play(game)
+    game.tell = line.say
+    for number in range(recorder.round + 1, run.rounds + 1):
+        turn = next(turns)
+        last = number == run.rounds
+        judged = {}
+        if judge and (last or number % evaluate_every == 0):
+            judged = judge(game.student)
+        if last or judged or number % run.record_every == 0:
+            line.update(number, recorder.metrics(number, turn, judged))
+        if number == 1 or number % sheet_every == 0:
+            recorder.sheet(number, turn)
+        if last or stop.made or recorder.save_due(run.save_seconds):
+            recorder.save(number, turn, game)
+        if stop.made:
+            how = f"go on with --resume {recorder.folder.path}" if recorder.folder else "not saved"
+            raise Stopped(f"stopped after round {number} of {run.rounds}; {how}")
+
+
+@torch.no_grad()
+def count_classes(
+    teacher: nn.Module, student: nn.Module, input_size: tuple[int, int, int]
+) -> int:
+    """How many logits both networks give for images of this size.
+
+    Raises:
+        UserError: if a network cannot take such images, returns something else than logits, or
+            the two have different numbers of classes.
+    """
+    counts = {}
+    for role, network in {"teacher": teacher, "student": student}.items():
+        # A copy: a forward pass in train mode would move batch-norm statistics.
+        tried = copy.deepcopy(network).eval()
+        parameter = next(tried.parameters())
+        images = torch.zeros(2, *input_size, device=parameter.device, dtype=parameter.dtype)
+        size = "x".join(str(number) for number in input_size)
+        try:
+            logits = tried(images)
+        except (RuntimeError, ValueError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"the {role} cannot take {size} images: {reason}") from error
+        if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != 2:
+            raise UserError(f"the {role} does not map images to logits (batch, classes)")
+        counts[role] = logits.shape[1]
+    if counts["teacher"] != counts["student"]:
+        raise UserError(
+            f"the teacher has {counts['teacher']} classes and the student {counts['student']}; "
+            "make the student with as many as the teacher"
+        )
+    return counts["teacher"]

@@ -1,0 +1,89 @@
+"""One live line on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+PLAIN_EVERY_SECONDS = 10.0
+
+
+class ProgressLine:
+    """Shows how far a run is, how fast it goes and what it measures.
+
+    Args:
+        unit: what is counted, for example `rounds`.
+        total: how many there will be.
+        done: how many there are already, in a resumed run.
+        shown: False for silence.
+    """
+
+    def __init__(self, unit: str, total: int, done: int = 0, *, shown: bool = True):
+        self.unit = unit
+        self.total = total
+        self.start = self.done = done
+        self.shown = shown
+        self.started = time.monotonic()
+        self.last_plain = float("-inf")
+        self.facts: dict[str, float] = {}
+        self.console = Console(file=sys.stderr)
+        self.live = shown and self.console.is_terminal
+        self.bar = Progress(
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit),
+            TextColumn("{task.fields[text]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.live,
+        )
+        self.task = self.bar.add_task("", total=total, completed=done, text="")
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def update(self, done: int, facts: dict[str, float]) -> None:
+        """Show the count and the newest value of each fact."""
+        self.facts.update(facts)
+        self.done = done
+        rate = (done - self.start) / max(time.monotonic() - self.started, 1e-9)
+        values = "  ".join(f"{name} {value:.4g}" for name, value in self.facts.items())
+        text = f"{rate:.3g} {self.unit}/s  {values}"
+        if self.live:
+            self.bar.update(self.task, completed=done, text=text)
+        elif self.shown and self._plain_line_due(done):
+            left = (self.total - done) / max(rate, 1e-9)
+            print(f"{done}/{self.total} {self.unit}  {text}  {left:.0f} s left", file=sys.stderr)
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence above the line."""
+        if self.shown:
+            self.console.print(sentence, highlight=False)
+
+    def _plain_line_due(self, done: int) -> bool:
+        now = time.monotonic()
+        due = done == self.total or now - self.last_plain >= PLAIN_EVERY_SECONDS
+        if due:
+            self.last_plain = now
+        return due
+
+
+@contextmanager
+def working(sentence: str) -> Iterator[None]:
+    """Say what is being done while it is done, on a terminal only."""
+    console = Console(file=sys.stderr)
+    with console.status(sentence):
+        yield

@@ -1,0 +1,128 @@
+"""A run on disk: settings, metrics, sample sheets, networks and a checkpoint in one folder.
+
+    settings.json             everything that was set, versions, machine
+    metrics.jsonl             one JSON object per recorded round
+    samples/round-000100.png  images that the student learnt from
+    checkpoint/               the state to resume from
+    *.safetensors             the networks, when the run has ended
+    result.json               the result, when the run has ended
+"""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from zskt.errors import UserError
+from zskt.files import write_atomically
+from zskt.training.checkpoint import read_state, write_state
+
+
+class RunFolder:
+    """Reads and writes one run; every file is written whole or not at all."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.settings_file = path / "settings.json"
+        self.metrics_file = path / "metrics.jsonl"
+        self.checkpoint_file = path / "checkpoint" / "state.safetensors"
+        self.samples = path / "samples"
+        self.result_file = path / "result.json"
+
+    @property
+    def holds_run(self) -> bool:
+        """Whether a run was started here."""
+        return self.settings_file.exists()
+
+    def create(self, settings: dict[str, Any], *, overwrite: bool = False) -> None:
+        """Make the folder and write the settings.
+
+        Raises:
+            UserError: if the folder holds anything and may not be overwritten, or cannot be
+                written; what is there is kept.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{self.path} is a file; give --out a folder that is new or empty")
+        if self.path.exists() and any(self.path.iterdir()):
+            if not self.holds_run:
+                raise UserError(f"{self.path} holds other files; give --out a new or empty folder")
+            if not overwrite:
+                raise UserError(
+                    f"{self.path} already holds a run; go on with --resume {self.path}, replace "
+                    "it with --overwrite, or give another --out"
+                )
+        try:
+            if self.holds_run:
+                self._clear()
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.samples.mkdir(exist_ok=True)
+            self.checkpoint_file.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"cannot write to {self.path}: {error.strerror}; give another --out"
+            ) from error
+        write_atomically(self.settings_file, json.dumps(settings, indent=2) + "\n")
+
+    def settings(self) -> dict[str, Any]:
+        """What `create` wrote.
+
+        Raises:
+            UserError: if there is no run here.
+        """
+        try:
+            return json.loads(self.settings_file.read_text())
+        except FileNotFoundError as error:
+            raise UserError(f"{self.path} holds no run; check the path") from error
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.settings_file} is damaged; start the run anew") from error
+
+    def record(self, row: dict[str, Any]) -> None:
+        """Append one row of metrics."""
+        try:
+            with self.metrics_file.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise UserError(
+                f"cannot write {self.metrics_file}: {error.strerror}; make room and resume"
+            ) from error
+
+    def metrics(self, *, until: int | None = None) -> list[dict[str, Any]]:
+        """The rows recorded so far, up to a round; a last line cut short by a kill is left out."""
+        rows = []
+        lines = self.metrics_file.read_text().splitlines() if self.metrics_file.exists() else []
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                break
+            if until is None or row["round"] <= until:
+                rows.append(row)
+        return rows
+
+    def rewind(self, number: int) -> list[dict[str, Any]]:
+        """Forget what was recorded after a round; return what was recorded up to it."""
+        rows = self.metrics(until=number)
+        write_atomically(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
+        for sheet in self.samples.glob("round-*.png"):
+            if int(sheet.stem.removeprefix("round-")) > number:
+                sheet.unlink()
+        return rows
+
+    def save_state(self, state: dict[str, Any]) -> None:
+        """Write the checkpoint over the one before, which is kept until then."""
+        write_state(self.checkpoint_file, state)
+
+    def state(self) -> dict[str, Any] | None:
+        """The last checkpoint; None if the run was stopped before its first."""
+        return read_state(self.checkpoint_file) if self.checkpoint_file.exists() else None
+
+    def _clear(self) -> None:
+        """Remove what a run leaves; other files in the folder are not ours to remove."""
+        # The settings go last: while they are there the folder still counts as a run.
+        for folder in (self.samples, self.checkpoint_file.parent):
+            shutil.rmtree(folder, ignore_errors=True)
+        for pattern in ("*.safetensors", "*.jsonl", "*.png", "*.json"):
+            for file in self.path.glob(pattern):
+                if file != self.settings_file:
+                    file.unlink()
+        self.settings_file.unlink()
