@@ -1,6 +1,6 @@
 """Intermediate activations of networks that know nothing of us, taken by hooks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -13,7 +13,7 @@ Images = Float[Tensor, "batch channels height width"]
 
 
 class Watched:
-    """A network that returns the attention maps of some of its modules beside its logits.
+    """A network that returns the attention maps of some of its modules after its logits.
 
     Args:
         network: any module from images to logits; it is not changed, and no hook stays on it.
@@ -33,7 +33,7 @@ class Watched:
 
 
 @contextmanager
-def recorded(modules: Sequence[nn.Module]) -> Iterator[dict[nn.Module, Tensor]]:
+def recorded(modules: Sequence[nn.Module]) -> Generator[dict[nn.Module, Tensor]]:
     """A dictionary that fills with the last output of each module, in the order they ran."""
     outputs: dict[nn.Module, Tensor] = {}
 
@@ -68,13 +68,10 @@ def matching_stages(
 @torch.no_grad()
 def _stages(network: nn.Module, images: Images) -> dict[tuple[int, int], str]:
     """The last module that runs at each spatial size larger than 1x1."""
+    names = {module: name for name, module in network.named_modules() if name}
     declared = getattr(network, "stages", None)
-    known = isinstance(declared, tuple) and all(isinstance(name, str) for name in declared)
-    names = {
-        module: name
-        for name, module in network.named_modules()
-        if name and (not known or name in declared)
-    }
+    if isinstance(declared, tuple):
+        names = {module: name for module, name in names.items() if name in declared}
     was_training = {module: module.training for module in network.modules()}
     network.eval()
     try:

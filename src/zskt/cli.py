@@ -1,47 +1,54 @@
-import dataclasses
-import json
-import time
-from pathlib import Path
+"""The command line: `zskt --help`.
 
-from typing import Annotated
+Each command is a function in `zskt.commands`, imported only when it is called: torch takes
+seconds, and `zskt --help` must not.
+"""
 
-from cyclopts import App, Parameter
+import logging
+import os
+import sys
 
-from zskt.training.train import Recipe
+from cyclopts import App, CycloptsError
+from rich.console import Console
 
-app = App(name="zskt")
+from zskt.errors import UserError
 
+COMMANDS = {
+    "demo": "Distil a digit classifier without data and judge the student, in two minutes.",
+    "distill": "Train a student to match a teacher without any data.",
+    "train": "Train a network on labelled images: a teacher, or a student from scratch.",
+    "evaluate": "Judge a student beside its teacher on a test set.",
+    "list": "List methods, networks and data sets.",
+}
 
-@app.command
-def train(network: str, *, data: str, out: Path, seed: int = 0, device: str = "auto", precision: str = "auto", half: bool = False, recipe: Annotated[Recipe, Parameter(name="*")] = Recipe()):
-    import torch
-    from zskt.data import load_data
-    from zskt.devices import make_fabric
-    from zskt.evaluation import accuracy, predict
-    from zskt.model_file import Card, load, write_network
-    from zskt.networks import create
-    from zskt.results import write_result
-    from zskt.training.train import epochs
-    start = time.time()
-    images = load_data(data)
-    fabric = make_fabric(device, precision)
-    torch.manual_seed(seed)
-    model = create(network, classes=images.classes, input_size=images.input_size).to(fabric.device, memory_format=torch.channels_last)
-    out.mkdir(parents=True)
-    for number, loss in enumerate(epochs(model, images, recipe, fabric, seed), 1):
-        row = {"epoch": number, "loss": loss, "seconds": round(time.time() - start, 1)}
-        if number % 5 == 0 or number == recipe.epochs:
-            row["test_accuracy"] = accuracy(predict(model, images.test, images.mean, images.std), images.test.labels)
-        with (out / "metrics.jsonl").open("a") as f:
-            f.write(json.dumps(row) + "\n")
-        print(row, flush=True)
-        torch.save(model.state_dict(), "/tmp/snap_model.pt")
-    card = Card(architecture=network, input_size=images.input_size, classes=images.classes, mean=images.mean, std=images.std, class_names=images.class_names)
-    write_network(out / "model.safetensors", model, card, half=half)
-    final = accuracy(predict(load(out), images.test, images.mean, images.std), images.test.labels)
-    write_result(out / "result.json", seeds=[seed], settings={"network": network, "data": data, "half": half, **dataclasses.asdict(recipe)}, seconds=time.time() - start, rows=[{"test_accuracy": final}])
-    print(final)
+app = App(
+    name="zskt",
+    help="Turn a trained image classifier into a smaller one without any data.",
+    version_flags=["--version"],
+)
+for name, sentence in COMMANDS.items():
+    app.command(f"zskt.commands.{name}:{name}_command", name=name, help=sentence)
 
 
-def main():
-    app()
+def main() -> None:
+    """Run a command; what the user can put right is one sentence on stderr and exit code 2."""
+    # Fabric announces its precision on every start.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
+    try:
+        app(exit_on_error=False, print_error=False)
+    except (UserError, CycloptsError) as error:
+        _complain(" ".join(str(error).split()))
+        sys.exit(2)
+    except KeyboardInterrupt as stop:
+        _complain(str(stop) or "stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `zskt list | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(sentence: str) -> None:
+    Console(file=sys.stderr, soft_wrap=True).print(
+        f"zskt: {sentence}", markup=False, highlight=False
+    )

@@ -1,6 +1,6 @@
 """The one exception for what a user can put right, and advice on names that do not exist."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 
@@ -15,18 +15,18 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     return UserError(f"unknown {kind} '{name}'; did you mean {' or '.join(near[:5])}?")
 
 
-def check_positive(settings: object, *names: str) -> None:
-    """Raise a `UserError` unless each of these settings is above zero."""
-    for name in names:
-        if not getattr(settings, name) > 0:
-            raise UserError(f"{_flag(name)} must be above zero, not {getattr(settings, name)}")
+def check_positive(settings: Mapping[str, float | None]) -> None:
+    """Raise a `UserError` unless every setting that is given is above zero."""
+    for name, value in settings.items():
+        if value is not None and not value > 0:
+            raise UserError(f"{_flag(name)} must be above zero, not {value}")
 
 
-def check_not_negative(settings: object, *names: str) -> None:
-    """Raise a `UserError` unless each of these settings is zero or above."""
-    for name in names:
-        if not getattr(settings, name) >= 0:
-            raise UserError(f"{_flag(name)} must be zero or above, not {getattr(settings, name)}")
+def check_not_negative(settings: Mapping[str, float | None]) -> None:
+    """Raise a `UserError` unless every setting that is given is zero or above."""
+    for name, value in settings.items():
+        if value is not None and not value >= 0:
+            raise UserError(f"{_flag(name)} must be zero or above, not {value}")
 
 
 def _flag(name: str) -> str:

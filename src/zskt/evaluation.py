@@ -1,41 +1,74 @@
 """How good a network is on labelled images, and how much two networks agree."""
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
+from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from zskt.data.batches import normalise
 from zskt.data.image_data import Split
 
+Logits = Float[Tensor, "count classes"]
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How a network wants its images: (pixel / 255 - mean) / std."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
 
 @torch.no_grad()
 def predict(
-    network: nn.Module, split: Split, mean: tuple[float, ...], std: tuple[float, ...]
+    network: nn.Module, split: Split, normalisation: Normalisation
 ) -> Float[Tensor, "count classes"]:
-    """Logits of a network in eval mode for every image, in float32 on the CPU.
+    """Logits of a network in eval mode for every image of a split, on the CPU.
 
-    The network's mode is put back afterwards.
+    Computed in the network's own dtype on its own device; its mode is put back afterwards.
     """
     was_training = network.training
     network.eval()
     parameter = next(network.parameters())
-    logits = [
-        network(normalise(images.to(parameter.device), mean, std).to(parameter.dtype)).float().cpu()
-        for images in split.images.split(500)
-    ]
+    logits = []
+    for images in split.images.split(500):
+        ready = normalise(images.to(parameter.device), normalisation.mean, normalisation.std)
+        logits.append(network(ready.to(parameter.dtype)).float().cpu())
     network.train(was_training)
     return torch.cat(logits)
 
 
-def accuracy(
-    logits: Float[Tensor, "count classes"], labels: Int64[Tensor, "count"]
-) -> float:
+def accuracy(logits: Logits, labels: Int64[Tensor, " count"]) -> float:
     """Share of images whose largest logit is that of the label, 0 to 1."""
     return (logits.argmax(1) == labels).double().mean().item()
 
 
-def agreement(
-    logits: Float[Tensor, "count classes"], others: Float[Tensor, "count classes"]
-) -> float:
+def agreement(logits: Logits, others: Logits) -> float:
     """Share of images for which two networks predict the same class, 0 to 1."""
     return (logits.argmax(1) == others.argmax(1)).double().mean().item()
+
+
+def confusion(teacher: Logits, student: Logits) -> list[list[int]]:
+    """Images by the teacher's predicted class (rows) and the student's (columns)."""
+    matrix = multiclass_confusion_matrix(
+        student.argmax(1), teacher.argmax(1), num_classes=teacher.shape[1]
+    )
+    return matrix.tolist()
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Measures a student on a test split during a run; nothing acts on what it says."""
+
+    split: Split
+    normalisation: Normalisation
+    teacher_logits: Logits
+
+    def __call__(self, student: nn.Module) -> dict[str, float]:
+        logits = predict(student, self.split, self.normalisation)
+        return {
+            "student_accuracy": accuracy(logits, self.split.labels),
+            "agreement": agreement(logits, self.teacher_logits),
+        }

@@ -6,7 +6,7 @@ two networks, a device and a precision, noise, and a memory for everything that 
 restart. It never logs, saves, evaluates or picks a device; the loop never looks inside a method.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -58,7 +58,7 @@ class Game:
         classes: number of logits.
         rounds: how many turns there will be, for schedules.
         networks: the further networks that the method trains, by name.
-        notes: sentences for the user.
+        tell: leaves a sentence for the user.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Game:
         rounds: int,
         seed: int,
         fabric: Fabric,
+        tell: Callable[[str], None] = print,
         saved: dict[str, Any] | None = None,
     ):
         self.fabric = fabric
@@ -80,7 +81,7 @@ class Game:
         self.classes = classes
         self.rounds = rounds
         self.networks: dict[str, nn.Module] = {}
-        self.notes: list[str] = []
+        self.tell = tell
         self._kept: dict[str, Stateful] = {}
         self._saved = saved
         self._seed = seed
@@ -130,10 +131,6 @@ class Game:
             nn.utils.clip_grad_norm_(adjusted, clip)
         optimizer.step()
 
-    def tell(self, sentence: str) -> None:
-        """Leave a sentence for the user."""
-        self.notes.append(sentence)
-
     def state_dict(self) -> dict[str, Any]:
         """Everything that the rest of the run depends on."""
         return {
@@ -142,11 +139,11 @@ class Game:
         }
 
     def _placed(self, network: nn.Module) -> nn.Module:
-        return network.to(self.device, self.dtype, memory_format=torch.channels_last)
+        return network.to(self.device, self.dtype).to(memory_format=torch.channels_last)  # ty: ignore
 
 
 @contextmanager
-def frozen(network: nn.Module) -> Iterator[None]:
+def frozen(network: nn.Module) -> Generator[None]:
     """Gradients pass through the network, none are collected for it; flags are put back after."""
     learning = [p for p in network.parameters() if p.requires_grad]
     for parameter in learning:

@@ -82,11 +82,12 @@ def read_card(path: Path) -> Card:
         text = (file.metadata() or {}).get("zskt")
     if text is None:
         raise UserError(f"{path} was not written by zskt: its header has no card")
+    entries = json.loads(text)
+    for name, value in entries.items():
+        if isinstance(value, list):
+            entries[name] = tuple(value)
     known = {field.name for field in fields(Card)}
-    entries = {key: value for key, value in json.loads(text).items() if key in known}
-    return Card(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()}
-    )
+    return Card(**{name: value for name, value in entries.items() if name in known})
 
 
 def load(path: str | Path) -> nn.Module:
@@ -102,7 +103,8 @@ def load(path: str | Path) -> nn.Module:
             f"{file} holds a network of your own class; build it and use zskt.load_weights"
         )
     if card.architecture == "generator":
-        assert card.noise_size and card.width
+        assert card.noise_size
+        assert card.width
         network: nn.Module = Generator(card.input_size, card.noise_size, card.width)
     else:
         assert card.classes

@@ -1,12 +1,22 @@
 """Pictures of a run, drawn from what lies in its folder and nothing else."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import matplotlib as mpl
+import numpy as np
 import torch
 from jaxtyping import Float
+from matplotlib.figure import Figure
+from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid, save_image
+
+from zskt.training.run_folder import RunFolder
+
+STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+INK = {"student": "#1f5fa8", "generator": "#c44e2b", "agreement": "#3b8a4f"}
 
 
 def save_sheet(
@@ -30,3 +40,96 @@ def save_sheet(
         low, high = images.flatten().quantile(torch.tensor([0.02, 0.98]))
         pixels = (images - low) / (high - low).clamp_min(1e-6)
     save_image(make_grid(pixels.clamp(0, 1), nrow=8, padding=1, pad_value=1.0), path)
+
+
+def draw_run(folder: RunFolder) -> list[Path]:
+    """Draw every picture that the folder has the data for; returns the files."""
+    drawn = []
+    with mpl.rc_context(STYLE):  # ty: ignore[invalid-argument-type]
+        for name, draw in {
+            "generated.png": generated,
+            "curves.png": curves,
+            "confusion.png": confusion,
+        }.items():
+            figure = draw(folder)
+            if figure is not None:
+                figure.savefig(folder.path / name, dpi=150)
+                drawn.append(folder.path / name)
+    return drawn
+
+
+def generated(folder: RunFolder) -> Figure | None:
+    """What the generator drew over time: the first row of every sample sheet, oldest on top."""
+    sheets = sorted(folder.samples.glob("round-*.png"))
+    if not sheets:
+        return None
+    side = round((Image.open(sheets[0]).width - 1) / 8)
+    figure = Figure(figsize=(6, 0.62 * len(sheets) + 0.5), layout="constrained")
+    figure.suptitle("Images that the student learnt from")
+    for axes, sheet in zip(
+        figure.subplots(len(sheets), 1, squeeze=False)[:, 0], sheets, strict=True
+    ):
+        with Image.open(sheet) as image:
+            rows = max(1, (image.height - 1) // max(side, 1))
+            strip = np.asarray(image)[: (image.height - 1) // rows + 1]
+        axes.imshow(strip, interpolation="nearest")
+        axes.set_axis_off()
+        number = int(sheet.stem.removeprefix("round-"))
+        axes.text(
+            -0.01, 0.5, f"round {number:,}", ha="right", va="center", transform=axes.transAxes
+        )
+    return figure
+
+
+def curves(folder: RunFolder) -> Figure | None:
+    """Losses, and accuracy and agreement where a test set was looked at, over the rounds."""
+    rows = folder.metrics()
+    if not rows:
+        return None
+    judged = [row for row in rows if "student_accuracy" in row]
+    figure = Figure(figsize=(8, 3.2) if judged else (4.5, 3.2), layout="constrained")
+    panels = figure.subplots(1, 2 if judged else 1, squeeze=False)[0]
+    rounds = [row["round"] for row in rows]
+    panels[0].plot(rounds, [row["student_loss"] for row in rows], color=INK["student"])
+    panels[0].set(xlabel="round", ylabel="student loss", yscale="log")
+    if "generator_loss" in rows[0]:
+        twin = panels[0].twinx()
+        twin.spines["right"].set_visible(True)
+        twin.plot(rounds, [row["generator_loss"] for row in rows], color=INK["generator"], lw=1)
+        twin.set_ylabel("generator loss", color=INK["generator"])
+        panels[0].yaxis.label.set_color(INK["student"])
+    if judged:
+        rounds = [row["round"] for row in judged]
+        for name, colour in (("student_accuracy", "student"), ("agreement", "agreement")):
+            values = [row[name] for row in judged]
+            label = f"{name.replace('_', ' ')}, {values[-1]:.1%} at the end"
+            panels[1].plot(rounds, values, color=INK[colour], label=label)
+        panels[1].set(xlabel="round", ylabel="share of the test set", ylim=(0, 1.02))
+        panels[1].legend(loc="lower right", frameon=False)
+    return figure
+
+
+def confusion(folder: RunFolder) -> Figure | None:
+    """The teacher's predicted class against the student's, from `evaluation.json`."""
+    file = folder.path / "evaluation.json"
+    if not file.exists():
+        return None
+    settings = json.loads(file.read_text())["settings"]
+    counts = np.array(settings["confusion"])
+    names = settings["class_names"]
+    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+    axes = figure.subplots()
+    shares = counts / counts.sum(1, keepdims=True).clip(1)
+    shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    figure.colorbar(shown, label="share of the teacher's class", shrink=0.8)
+    axes.set(xlabel="student says", ylabel="teacher says")
+    if len(names) <= 20:
+        axes.set_xticks(
+            range(len(names)), names, rotation=45 if len(max(names, key=len)) > 3 else 0
+        )
+        axes.set_yticks(range(len(names)), names)
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                ink = "white" if shares[row, column] > 0.6 else "black"
+                axes.text(column, row, count, ha="center", va="center", color=ink, fontsize=7)
+    return figure

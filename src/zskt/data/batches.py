@@ -45,7 +45,7 @@ def augment(
 
 def shuffled(
     split: Split, batch_size: int, random: torch.Generator
-) -> Iterator[tuple[UInt8[Tensor, "batch channels height width"], Int64[Tensor, "batch"]]]:
+) -> Iterator[tuple[UInt8[Tensor, "batch channels height width"], Int64[Tensor, " batch"]]]:
     """One epoch of whole batches in random order; a rest smaller than a batch is left out."""
     order = torch.randperm(len(split), generator=random).to(split.images.device)
     whole = max(len(order) - len(order) % batch_size, min(len(order), batch_size))

@@ -14,7 +14,7 @@ class Split:
     """Images as pixels 0 to 255 with their labels."""
 
     images: UInt8[Tensor, "count channels height width"]
-    labels: Int64[Tensor, "count"]
+    labels: Int64[Tensor, " count"]
 
     def __len__(self) -> int:
         return len(self.labels)

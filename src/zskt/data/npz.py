@@ -1,4 +1,4 @@
-"""Data sets as one .npz in the MedMNIST convention, the form that privacy-bound images travel in."""
+"""Data as one .npz in the MedMNIST convention, the form that private images travel in."""
 
 from pathlib import Path
 

@@ -24,7 +24,9 @@ def read_public(name: str, data_dir: Path) -> ImageData:
     """
     try:
         if name == "svhn":
-            parts = [datasets.SVHN(str(data_dir), part, download=True) for part in ("train", "test")]
+            parts = [
+                datasets.SVHN(str(data_dir), part, download=True) for part in ("train", "test")
+            ]
         else:
             kind = {
                 "cifar10": datasets.CIFAR10,
@@ -39,12 +41,12 @@ def read_public(name: str, data_dir: Path) -> ImageData:
             "put torchvision's files there with --data-dir, or give an .npz"
         ) from error
     train, test = (_split(part) for part in parts)
-    names = DIGITS if name == "svhn" else tuple(parts[0].classes)
+    names = DIGITS if name == "svhn" else tuple(parts[0].classes)  # ty: ignore
     return image_data(train, test, names, flips=name not in ("svhn", "mnist"))
 
 
 def _split(part: datasets.VisionDataset) -> Split:
-    images = torch.as_tensor(np.asarray(part.data))  # ty: ignore[unresolved-attribute]
+    images = torch.as_tensor(np.asarray(part.data))  # ty: ignore
     if images.ndim == 3:
         images = images[:, None]
     elif images.shape[-1] == 3:

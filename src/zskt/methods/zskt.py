@@ -21,7 +21,7 @@ student and the generator in train mode throughout: batch norm sees only generat
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import torch
@@ -65,10 +65,11 @@ class ZSKT:
     """Draw new noise for every student step, where the authors replay one batch."""
 
     def __post_init__(self):
-        check_positive(self, "batch_size", "noise_size", "generator_width", "generator_steps")
-        check_positive(self, "student_steps", "generator_learning_rate", "student_learning_rate")
-        check_positive(self, "clip", "temperature")
-        check_not_negative(self, "attention")
+        numbers = {
+            name: value for name, value in asdict(self).items() if type(value) in (int, float)
+        }
+        check_not_negative({"attention": numbers.pop("attention")})
+        check_positive(numbers)
 
     def play(self, game: Game) -> Iterator[Round]:
         """Play Algorithm 1 for ever; whoever iterates decides when to stop, log and save."""

@@ -38,21 +38,13 @@ def create(name: str, *, classes: int, input_size: tuple[int, int, int]) -> nn.M
         UserError: if the name is unknown or the network cannot take the input size.
     """
     channels, height, width = input_size
-    family, *sizes = (
-        [int(part) if part.isdigit() else part for part in name.split("-")]
-        if re.fullmatch(r"wrn-\d+-\d+|resnet-\d+", name)
-        else [name]
-    )
     try:
-        match family, sizes:
-            case "wrn", [depth, factor]:
-                return WideResNet(depth, factor, classes, channels)
-            case "resnet", [depth]:
-                return ResNet(depth, classes, channels)
-            case "lenet", []:
-                if height != width:
-                    raise ValueError(f"lenet takes square images, not {height}x{width}")
-                return LeNet(height, classes, channels)
+        if found := re.fullmatch(r"wrn-(\d+)-(\d+)", name):
+            return WideResNet(int(found[1]), int(found[2]), classes, channels)
+        if found := re.fullmatch(r"resnet-(\d+)", name):
+            return ResNet(int(found[1]), classes, channels)
+        if name == "lenet":
+            return LeNet((height, width), classes, channels)
     except ValueError as error:
         raise UserError(f"cannot make {name}: {error}") from error
     if name.startswith("timm:"):

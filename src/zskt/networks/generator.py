@@ -5,6 +5,8 @@ Micaelli & Storkey (2019), authors' code: Linear, BN, then for each stage an ups
 come out in normalised space, with a scale that is learnt. 1,051,145 parameters at 3x32x32.
 """
 
+from itertools import pairwise
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -47,7 +49,7 @@ class Generator(nn.Module):
                 nn.BatchNorm2d(outputs),
                 nn.LeakyReLU(0.2),
             )
-            for inputs, outputs in zip(widths, widths[1:], strict=False)
+            for inputs, outputs in pairwise(widths)
         )
         self.draw = nn.Sequential(
             nn.Conv2d(widths[-1], channels, 3, padding=1), nn.BatchNorm2d(channels)

@@ -9,7 +9,7 @@ class LeNet(nn.Module):
     """Two 5x5 convolutions and three linear layers.
 
     Args:
-        side: height and width of the images, at least 16.
+        sides: height and width of the images, at least 16 each.
         classes: number of logits.
         channels: channels of the images.
 
@@ -19,14 +19,14 @@ class LeNet(nn.Module):
 
     stages = ("conv1", "conv2")
 
-    def __init__(self, side: int, classes: int, channels: int = 3):
+    def __init__(self, sides: tuple[int, int], classes: int, channels: int = 3):
         super().__init__()
-        left = ((side - 4) // 2 - 4) // 2
-        if left < 1:
-            raise ValueError(f"lenet takes images of at least 16x16, not {side}x{side}")
+        rows, columns = (((side - 4) // 2 - 4) // 2 for side in sides)
+        if min(rows, columns) < 1:
+            raise ValueError(f"lenet takes images of at least 16x16, not {sides[0]}x{sides[1]}")
         self.conv1 = nn.Sequential(nn.Conv2d(channels, 6, 5), nn.ReLU())
         self.conv2 = nn.Sequential(nn.Conv2d(6, 16, 5), nn.ReLU())
-        self.linear1 = nn.Linear(16 * left * left, 120)
+        self.linear1 = nn.Linear(16 * rows * columns, 120)
         self.linear2 = nn.Linear(120, 84)
         self.head = nn.Linear(84, classes)
 

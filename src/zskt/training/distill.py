@@ -1,10 +1,10 @@
 """The loop: it asks a method for rounds and does everything that is not the method.
 
-    set up the game, from the checkpoint if there is one
-    for every round
-        the method plays                       (its file says how)
-        now and then: record, draw, judge, save
-    save the networks
+set up the game, from the checkpoint if there is one
+for every round
+    the method plays                       (its file says how)
+    now and then: record, draw, judge, save
+save the networks
 """
 
 import copy
@@ -54,10 +54,9 @@ class Run:
     """Seconds between two checkpoints: how much a kill can cost."""
 
     def __post_init__(self):
-        check_positive(self, "rounds", "record_every")
-        check_not_negative(self, "seed", "save_seconds")
-        if self.evaluate_every is not None:
-            check_positive(self, "evaluate_every")
+        check_positive({"rounds": self.rounds, "record_every": self.record_every})
+        check_positive({"evaluate_every": self.evaluate_every})
+        check_not_negative({"seed": self.seed, "save_seconds": self.save_seconds})
 
 
 @dataclass
@@ -70,8 +69,6 @@ class Distilled:
     """What else the method trained, by name."""
     history: list[dict[str, Any]]
     """The recorded metrics, oldest first."""
-    notes: list[str]
-    """Sentences that the method left for the user."""
     folder: Path | None
     """Where the run lies on disk."""
 
@@ -134,7 +131,8 @@ def distill(
 
     fabric = make_fabric(run.device, run.precision)
     recorder = Recorder(folder, card, saved)
-    with torch.random.fork_rng(), stop_request() as stop:
+    line = ProgressLine("rounds", run.rounds, recorder.round, shown=progress)
+    with torch.random.fork_rng(), stop_request() as stop, line:
         torch.manual_seed(run.seed)
         game = Game(
             copy.deepcopy(teacher),
@@ -144,14 +142,14 @@ def distill(
             rounds=run.rounds,
             seed=run.seed,
             fabric=fabric,
+            tell=line.say,
             saved=saved["game"] if saved else None,
         )
         if saved:
             restore_random(saved["random"], game.device)
-        with ProgressLine("rounds", run.rounds, recorder.round, shown=progress) as line:
-            play(method, game, run, recorder, line, stop, judge)
+        play(method, game, run, recorder, line, stop, judge)
     student.eval()
-    return Distilled(student, game.networks, recorder.history, game.notes, recorder.finish(game))
+    return Distilled(student, game.networks, recorder.history, recorder.finish(game))
 
 
 def play(
@@ -167,7 +165,6 @@ def play(
     evaluate_every = run.evaluate_every or max(1, run.rounds // 100)
     sheet_every = max(1, run.rounds // SHEETS)
     turns = method.play(game)
-    game.tell = line.say
     for number in range(recorder.round + 1, run.rounds + 1):
         turn = next(turns)
         last = number == run.rounds
@@ -186,9 +183,7 @@ def play(
 
 
 @torch.no_grad()
-def count_classes(
-    teacher: nn.Module, student: nn.Module, input_size: tuple[int, int, int]
-) -> int:
+def count_classes(teacher: nn.Module, student: nn.Module, input_size: tuple[int, int, int]) -> int:
     """How many logits both networks give for images of this size.
 
     Raises:

@@ -2,8 +2,6 @@
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -79,11 +77,3 @@ class ProgressLine:
         if due:
             self.last_plain = now
         return due
-
-
-@contextmanager
-def working(sentence: str) -> Iterator[None]:
-    """Say what is being done while it is done, on a terminal only."""
-    console = Console(file=sys.stderr)
-    with console.status(sentence):
-        yield

@@ -1,11 +1,11 @@
 """A run on disk: settings, metrics, sample sheets, networks and a checkpoint in one folder.
 
-    settings.json             everything that was set, versions, machine
-    metrics.jsonl             one JSON object per recorded round
-    samples/round-000100.png  images that the student learnt from
-    checkpoint/               the state to resume from
-    *.safetensors             the networks, when the run has ended
-    result.json               the result, when the run has ended
+settings.json             everything that was set, versions, machine
+metrics.jsonl             one JSON object per recorded round
+samples/round-000100.png  images that the student learnt from
+checkpoint/               the state to resume from
+*.safetensors             the networks, when the run has ended
+result.json               the result, when the run has ended
 """
 
 import json

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class StopRequest:
 
 
 @contextmanager
-def stop_request() -> Iterator[StopRequest]:
+def stop_request() -> Generator[StopRequest]:
     """Turn the first SIGINT or SIGTERM into a flag; a second one acts at once, as always."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():

@@ -9,7 +9,8 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from zskt.data.batches import augment, normalise, shuffled
-from zskt.data.image_data import ImageData
+from zskt.data.image_data import ImageData, Split
+from zskt.errors import check_not_negative, check_positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,12 @@ class Recipe:
     flips: bool | None = None
     """Whether half of the images are mirrored; by default where the data set says it may be."""
 
+    def __post_init__(self):
+        check_positive({"epochs": self.epochs, "batch_size": self.batch_size})
+        check_positive({"learning_rate": self.learning_rate, "warm_up": self.warm_up})
+        check_not_negative({"momentum": self.momentum, "weight_decay": self.weight_decay})
+        check_not_negative({"padding": self.padding})
+
 
 def epochs(
     network: nn.Module, data: ImageData, recipe: Recipe, fabric: Fabric, seed: int
@@ -47,8 +54,7 @@ def epochs(
         seed: for the order of the images and their augmentation.
     """
     random = torch.Generator().manual_seed(seed)
-    train = fabric.to_device(data.train.images), fabric.to_device(data.train.labels)
-    split = type(data.train)(*train)
+    split = Split(fabric.to_device(data.train.images), fabric.to_device(data.train.labels))
     optimizer = torch.optim.SGD(
         network.parameters(),
         lr=recipe.learning_rate,

@@ -1,0 +1,124 @@
+"""`zskt demo`: the main job from start to finish on the embedded digits, no file and no network."""
+
+import time
+from dataclasses import asdict, replace
+from importlib.resources import as_file, files
+from itertools import chain, count
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from cyclopts import Parameter
+
+from zskt.commands.evaluate import leave
+from zskt.commands.table import print_rows
+from zskt.commands.train import train_command
+from zskt.comparison import Contender, compare, normalisation_of
+from zskt.data import load_data
+from zskt.errors import check_not_negative
+from zskt.methods import ZSKT
+from zskt.model_file import load, network_file, read_card
+from zskt.networks import create
+from zskt.results import command, write_result
+from zskt.training.distill import Run, distill
+from zskt.training.train import Recipe
+
+TEACHER = "wrn-16-2"
+STUDENT = "wrn-10-1"
+TEACHER_RECIPE = Recipe(epochs=40, batch_size=64, padding=1)
+ROUNDS = 700
+METHOD = ZSKT(fresh_noise=True)
+"""The published method; sizes and settings fit 8x8 images and two minutes on two cores."""
+
+
+def demo_command(
+    *,
+    seeds: Annotated[tuple[int, ...], Parameter(consume_multiple=True)] = (0,),
+    out: Path | None = None,
+    rounds: int = ROUNDS,
+    retrain: bool = False,
+    results: Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Distil a digit classifier into a smaller one without data, then judge it on real digits.
+
+    Args:
+        seeds: one run for each.
+        out: the run folder; by default the first that is free of runs/demo, runs/demo-2, ...
+        rounds: turns of the game; fewer for a quick look.
+        retrain: train the teacher anew instead of taking the one that comes with zskt.
+        results: a file for all seeds' results as JSON.
+        overwrite: replace runs that are already in the folder.
+    """
+    start = time.monotonic()
+    for seed in seeds:
+        check_not_negative({"seeds": seed})
+    out = out or _free(Path("runs/demo"))
+    if retrain:
+        train_command(
+            TEACHER, data="digits", out=out / "teacher", recipe=TEACHER_RECIPE, half=True,
+            overwrite=overwrite,
+        )  # fmt: skip
+    with as_file(files("zskt") / "assets" / "digits-teacher.safetensors") as shipped:
+        teacher = network_file(out / "teacher") if retrain else shipped
+        folders = [out if len(seeds) == 1 and not retrain else out / f"seed-{s}" for s in seeds]
+        rows = [
+            row
+            for seed, folder in zip(seeds, folders, strict=True)
+            for row in _one(teacher, folder, seed, rounds, overwrite)
+        ]
+    if results is not None:
+        write_result(
+            results,
+            seeds=seeds,
+            settings={"teacher": TEACHER, "student": STUDENT, "rounds": rounds, **asdict(METHOD)},
+            seconds=time.monotonic() - start,
+            rows=rows,
+        )
+
+
+def _one(
+    teacher_file: Path, folder: Path, seed: int, rounds: int, overwrite: bool
+) -> list[dict[str, Any]]:
+    """Distil and judge with one seed; returns the rows of its table."""
+    start = time.monotonic()
+    card = read_card(teacher_file)
+    teacher = load(teacher_file)
+    assert card.classes is not None
+    torch.manual_seed(seed)
+    student, untrained = (
+        create(STUDENT, classes=card.classes, input_size=card.input_size) for _ in range(2)
+    )
+    untrained.load_state_dict(student.state_dict())
+    print(f"Distilling {TEACHER} into {STUDENT} with seed {seed}, without data.")
+    distill(
+        teacher, student, input_size=card.input_size, method=METHOD,
+        run=Run(rounds=rounds, seed=seed), out=folder, overwrite=overwrite,
+        card=replace(card, architecture=STUDENT),
+        about={"command": command(), "teacher": TEACHER, "student": STUDENT},
+    )  # fmt: skip
+
+    # Only now is a real image looked at.
+    data = load_data("digits")
+    contenders = [
+        Contender(f"teacher {TEACHER}", teacher, teacher_file),
+        Contender(f"student {STUDENT}", student, folder / "student.safetensors"),
+        Contender(f"untrained {STUDENT}", untrained),
+    ]
+    rows, confused = compare(contenders[0], contenders[1:], data.test, normalisation_of(card))
+    print_rows(rows)
+    settings = {"teacher": TEACHER, "student": STUDENT, "data": "digits", "seed": seed}
+    seconds = time.monotonic() - start
+    leave(folder, None, settings, data.class_names, confused, rows, seconds)
+    return [{
+        "seed": seed, "teacher_accuracy": rows[0]["accuracy"],
+        "student_accuracy": rows[1]["accuracy"], "untrained_accuracy": rows[2]["accuracy"],
+        "agreement": rows[1]["agreement"], "rounds": rounds,
+        "seconds": round(time.monotonic() - start, 1),
+    }]  # fmt: skip
+
+
+def _free(path: Path) -> Path:
+    """The path, or with -2, -3, ... the first that does not exist."""
+    candidates = chain([path], (path.with_name(f"{path.name}-{number}") for number in count(2)))
+    return next(candidate for candidate in candidates if not candidate.exists())

@@ -1,0 +1,101 @@
+"""`zskt distill`: a student from a teacher, without any data."""
+
+import hashlib
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from cyclopts import Parameter
+
+from zskt.commands.evaluate import evaluate_command
+from zskt.comparison import check_fits, normalisation_of
+from zskt.data import load_data
+from zskt.errors import UserError
+from zskt.evaluation import Judge, predict
+from zskt.methods import ZSKT
+from zskt.model_file import load, network_file, read_card
+from zskt.networks import create
+from zskt.pictures import draw_run
+from zskt.results import command, write_result
+from zskt.training.distill import Run, distill
+from zskt.training.run_folder import RunFolder
+
+
+def distill_command(
+    *,
+    teacher: Path | None = None,
+    student: str | None = None,
+    out: Path | None = None,
+    resume: Path | None = None,
+    method: Annotated[ZSKT, Parameter(name="*")] = ZSKT(),
+    run: Annotated[Run, Parameter(name="*")] = Run(),
+    data: str | None = None,
+    data_dir: Path = Path("data"),
+    overwrite: bool = False,
+) -> None:
+    """Train a student to match a teacher without any data.
+
+    Args:
+        teacher: a model file or the run folder of `zskt train`.
+        student: a network that `zskt list` shows.
+        out: the run folder to write.
+        resume: go on with this run; its own settings are used, others are ignored.
+        method: settings of the method.
+        run: settings of the run.
+        data: a test set to watch the student on; nothing is learnt from it.
+        data_dir: where public data sets lie.
+        overwrite: replace a run that is already in the folder.
+    """
+    if resume is not None:
+        asked = RunFolder(resume).settings()
+        out, teacher, student = resume, Path(asked["teacher"]), asked["student"]
+        data, data_dir = asked["data"], Path(asked["data_dir"])
+        method, run = ZSKT(**asked["method_settings"]), Run(**asked["run"])
+    if teacher is None or student is None or out is None:
+        raise UserError("give --teacher, --student and --out, or --resume RUN")
+
+    file = network_file(teacher)
+    card = read_card(file)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    if resume is not None and digest != asked["teacher_sha256"]:
+        raise UserError(f"{file} is not the teacher that {resume} was started with")
+    teacher_network = load(file)
+    assert card.classes is not None
+    torch.manual_seed(run.seed)
+    student_network = create(student, classes=card.classes, input_size=card.input_size)
+
+    judge = None
+    if data is not None:
+        test = load_data(data, data_dir).test
+        check_fits(test, card)
+        normalisation = normalisation_of(card)
+        judge = Judge(test, normalisation, predict(teacher_network, test, normalisation))
+    settings = {"teacher": str(teacher), "teacher_sha256": digest, "student": student}
+    settings |= {"method": "zskt", "data": data, "data_dir": str(data_dir)}
+    result = distill(
+        teacher_network,
+        student_network,
+        input_size=card.input_size,
+        method=method,
+        run=run,
+        out=out,
+        resume=resume is not None,
+        overwrite=overwrite,
+        judge=judge,
+        card=replace(card, architecture=student),
+        about={"command": command(), **settings},
+    )
+    last = result.history[-1]
+    write_result(
+        out / "result.json",
+        seeds=[run.seed],
+        settings={**settings, **asdict(method), **asdict(run)},
+        seconds=last["seconds"],
+        rows=[last],
+    )
+    print(f"student: {out / 'student.safetensors'} after {last['round']} rounds")
+    if data is not None:
+        evaluate_command(out, teacher=teacher, data=data, data_dir=data_dir)
+    else:
+        draw_run(RunFolder(out))

@@ -1,0 +1,80 @@
+"""`zskt evaluate`: a student beside its teacher on real test images."""
+
+import time
+from pathlib import Path
+
+from zskt.commands.table import print_rows
+from zskt.comparison import Contender, check_fits, compare, normalisation_of
+from zskt.data import load_data
+from zskt.devices import make_fabric
+from zskt.errors import UserError
+from zskt.model_file import load, network_file, read_card
+from zskt.pictures import draw_run
+from zskt.results import write_result
+from zskt.training.run_folder import RunFolder
+
+
+def evaluate_command(
+    student: Path,
+    *,
+    teacher: Path,
+    data: str,
+    data_dir: Path = Path("data"),
+    device: str = "cpu",
+    out: Path | None = None,
+) -> None:
+    """Judge a student beside its teacher on a test set.
+
+    Args:
+        student: a run folder or a model file; in a run folder the result and the pictures are
+            left as evaluation.json, confusion.png, curves.png and generated.png.
+        teacher: a run folder or a model file.
+        data: a data set that `zskt list` shows; its test split is used.
+        data_dir: where public data sets lie.
+        device: where to run, also for the latency.
+        out: a further file for the result as JSON.
+    """
+    start = time.monotonic()
+    files = {"teacher": network_file(teacher), "student": network_file(student)}
+    cards = {role: read_card(file) for role, file in files.items()}
+    test = load_data(data, data_dir).test
+    for card in cards.values():
+        check_fits(test, card)
+    if cards["teacher"].classes != cards["student"].classes:
+        raise UserError(
+            f"the teacher has {cards['teacher'].classes} classes and the student "
+            f"{cards['student'].classes}; give networks with the same classes"
+        )
+    where = make_fabric(device, "32").device
+    contenders = [
+        Contender(f"{role} {cards[role].architecture}", load(file).to(where), file)
+        for role, file in files.items()
+    ]
+    rows, confused = compare(
+        contenders[0], contenders[1:], test, normalisation_of(cards["teacher"])
+    )
+    print_rows(rows)
+    settings = {"student": str(student), "teacher": str(teacher), "data": data, "device": device}
+    names = cards["teacher"].class_names or tuple(str(n) for n in range(len(confused)))
+    leave(student, out, settings, names, confused, rows, time.monotonic() - start)
+
+
+def leave(
+    student: Path,
+    out: Path | None,
+    settings: dict,
+    class_names: tuple[str, ...],
+    confused: list[list[int]],
+    rows: list[dict],
+    seconds: float,
+) -> None:
+    """Write the result to the student's run folder, with its pictures, and to a further file."""
+    settings = {**settings, "class_names": class_names, "confusion": confused}
+    if student.is_dir():
+        write_result(
+            student / "evaluation.json", seeds=[], settings=settings, seconds=seconds, rows=rows
+        )
+        for picture in draw_run(RunFolder(student)):
+            print(picture)
+    if out is not None:
+        write_result(out, seeds=[], settings=settings, seconds=seconds, rows=rows)

@@ -1,0 +1,91 @@
+"""`zskt train`: a classifier from labelled images."""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import torch
+from cyclopts import Parameter
+
+from zskt.data import load_data
+from zskt.devices import Precision, make_fabric
+from zskt.errors import check_not_negative, check_positive
+from zskt.evaluation import Normalisation, accuracy, predict
+from zskt.model_file import Card, load, write_network
+from zskt.networks import create
+from zskt.results import machine, versions, write_result
+from zskt.training.progress import ProgressLine
+from zskt.training.run_folder import RunFolder
+from zskt.training.train import Recipe, epochs
+
+
+def train_command(
+    network: str,
+    *,
+    data: str,
+    out: Path,
+    recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),
+    seed: int = 0,
+    device: str = "auto",
+    precision: Precision = "auto",
+    half: bool = False,
+    evaluate_every: int = 5,
+    data_dir: Path = Path("data"),
+    overwrite: bool = False,
+) -> None:
+    """Train a network on labelled images: a teacher, or a student "from scratch".
+
+    Args:
+        network: a name that `zskt list` shows.
+        data: a data set that `zskt list` shows.
+        out: the run folder to write; its model.safetensors is what `--teacher` takes.
+        recipe: how to train.
+        seed: for weights, order and augmentation.
+        device: auto, cpu, cuda, cuda:N or mps.
+        precision: bf16 autocast, exact 32, or auto: bf16 where the hardware has it.
+        half: store the weights in 16 bits.
+        evaluate_every: epochs between two looks at the test split; nothing acts on them.
+        data_dir: where public data sets lie.
+        overwrite: replace a run that is already in the folder.
+    """
+    start = time.monotonic()
+    check_not_negative({"seed": seed})
+    check_positive({"evaluate_every": evaluate_every})
+    images = load_data(data, data_dir)
+    fabric = make_fabric(device, precision)
+    torch.manual_seed(seed)
+    model = create(network, classes=images.classes, input_size=images.input_size)
+    folder = RunFolder(out)
+    settings = {"network": network, "data": data, "seed": seed, "device": device}
+    settings |= {"precision": precision, "half": half, "evaluate_every": evaluate_every}
+    settings |= asdict(recipe)
+    folder.create({**settings, "versions": versions(), "machine": machine()}, overwrite=overwrite)
+
+    normalisation = Normalisation(images.mean, images.std)
+    model = model.to(fabric.device).to(memory_format=torch.channels_last)  # ty: ignore
+    with ProgressLine("epochs", recipe.epochs) as line:
+        for number, loss in enumerate(epochs(model, images, recipe, fabric, seed), start=1):
+            row = {"epoch": number, "loss": loss}
+            if number % evaluate_every == 0:
+                logits = predict(model, images.test, normalisation)
+                row["test_accuracy"] = accuracy(logits, images.test.labels)
+            folder.record({**row, "seconds": round(time.monotonic() - start, 1)})
+            line.update(number, {name: value for name, value in row.items() if name != "epoch"})
+
+    card = Card(
+        architecture=network,
+        input_size=images.input_size,
+        classes=images.classes,
+        mean=images.mean,
+        std=images.std,
+        class_names=images.class_names,
+    )
+    file = out / "model.safetensors"
+    write_network(file, model, card, half=half)
+    # What is judged is what was stored, at the precision it was stored in.
+    final = accuracy(predict(load(file), images.test, normalisation), images.test.labels)
+    seconds = time.monotonic() - start
+    row = {"network": network, "test_accuracy": final, "file_bytes": file.stat().st_size}
+    write_result(folder.result_file, seeds=[seed], settings=settings, seconds=seconds, rows=[row])
+    print(f"{file}: test accuracy {final:.2%} after {recipe.epochs} epochs, {seconds:.0f} s")
