@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zskt.game import Game
 from zskt.losses import attention_map
 
 Images = Float[Tensor, "batch channels height width"]
@@ -27,9 +28,25 @@ class Watched:
     def __call__(
         self, images: Images
     ) -> tuple[Float[Tensor, "batch classes"], list[Float[Tensor, "batch _"]]]:
+        """Logits and one attention map for each name."""
         with recorded(self.modules) as outputs:
             logits = self.network(images)
         return logits, [attention_map(outputs[module]) for module in self.modules]
+
+
+def watch_stages(game: Game, *, wanted: bool) -> tuple[Watched, Watched]:
+    """The game's teacher and student with the attention maps of their matching stages.
+
+    With none if they are not wanted, or, which the user is told, if nothing matches.
+    """
+    names: tuple[list[str], list[str]] = [], []
+    if wanted:
+        images = torch.zeros(2, *game.input_size, device=game.device, dtype=game.dtype)
+        with game.autocast():
+            names = matching_stages(game.teacher, game.student, images)
+        if not names[0]:
+            game.tell("No stages of teacher and student match in size: no attention transfer.")
+    return Watched(game.teacher, names[0]), Watched(game.student, names[1])
 
 
 @contextmanager

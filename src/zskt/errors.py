@@ -1,7 +1,8 @@
 """The one exception for what a user can put right, and advice on names that do not exist."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
+from math import isfinite
 
 
 class UserError(ValueError):
@@ -15,19 +16,16 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     return UserError(f"unknown {kind} '{name}'; did you mean {' or '.join(near[:5])}?")
 
 
-def check_positive(settings: Mapping[str, float | None]) -> None:
-    """Raise a `UserError` unless every setting that is given is above zero."""
-    for name, value in settings.items():
-        if value is not None and not value > 0:
-            raise UserError(f"{_flag(name)} must be above zero, not {value}")
+def check_settings(settings: object, *may_be_zero: str) -> None:
+    """Raise a `UserError` unless every number among the attributes is finite and above zero.
 
-
-def check_not_negative(settings: Mapping[str, float | None]) -> None:
-    """Raise a `UserError` unless every setting that is given is zero or above."""
-    for name, value in settings.items():
-        if value is not None and not value >= 0:
-            raise UserError(f"{_flag(name)} must be zero or above, not {value}")
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+    Args:
+        settings: an object whose attributes are named as the command line's flags.
+        may_be_zero: names of those that may also be zero.
+    """
+    for name, value in vars(settings).items():
+        if type(value) not in (int, float):
+            continue
+        low = "zero or above" if name in may_be_zero else "above zero"
+        if not (isfinite(value) and (value > 0 or (value == 0 and name in may_be_zero))):
+            raise UserError(f"--{name.replace('_', '-')} must be {low}, not {value}")

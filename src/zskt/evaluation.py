@@ -66,7 +66,8 @@ class Judge:
     normalisation: Normalisation
     teacher_logits: Logits
 
-    def __call__(self, student: nn.Module) -> dict[str, float]:
+    def __call__(self, number: int, student: nn.Module) -> dict[str, float]:
+        """Accuracy and agreement with the teacher, 0 to 1."""
         logits = predict(student, self.split, self.normalisation)
         return {
             "student_accuracy": accuracy(logits, self.split.labels),

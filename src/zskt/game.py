@@ -8,8 +8,7 @@ restart. It never logs, saves, evaluates or picks a device; the loop never looks
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -17,28 +16,36 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 
+@runtime_checkable
 class Stateful(Protocol):
     """Modules, optimizers, schedules, memories of images: what can be saved and put back."""
 
-    def state_dict(self) -> Any: ...
+    def state_dict(self) -> Any:
+        """Nested dicts and lists of tensors and plain values."""
 
-    def load_state_dict(self, state: Any, /) -> Any: ...
+    def load_state_dict(self, state: Any, /) -> Any:
+        """Go back to a state."""
 
 
-Kept = TypeVar("Kept", bound=Stateful)
 Network = TypeVar("Network", bound=nn.Module)
 
 
-@dataclass(frozen=True)
 class Round:
-    """What one turn of the game leaves for the record."""
+    """What one turn of the game leaves for the record.
 
-    images: Float[Tensor, "batch channels height width"]
-    """The last images that the student learnt from."""
-    metrics: dict[str, Float[Tensor, ""]]
-    """Losses and whatever else explains the run; scalars still on the device."""
+    Args:
+        images: the last images that the student learnt from.
+        metrics: losses and whatever else explains the run, as scalars still on the device.
+    """
+
+    def __init__(
+        self, images: Float[Tensor, "batch channels height width"], **metrics: Float[Tensor, ""]
+    ):
+        self.images = images.detach()
+        self.metrics = {name: value.detach() for name, value in metrics.items()}
 
 
+@runtime_checkable
 class Method(Protocol):
     """What the loop asks of a method."""
 
@@ -87,7 +94,8 @@ class Game:
         self._seed = seed
         self._random = torch.Generator().manual_seed(seed)
         self.teacher = self._placed(teacher).eval().requires_grad_(False)
-        self.student = self.keep("student", self._placed(student))
+        self.student = self._placed(student)
+        self.keep(student=self.student)
         if saved is not None:
             self._random.set_state(saved["noise"])
 
@@ -100,16 +108,17 @@ class Game:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed + len(self.networks))
             network = make()
-        self.networks[name] = self.keep(name, self._placed(network))
+        self.networks[name] = self._placed(network)
+        self.keep(**{name: network})
         return network
 
-    def keep(self, name: str, thing: Kept) -> Kept:
-        """Make a thing part of the saved state; when the run is resumed, put its state back."""
-        assert name not in self._kept, f"{name} is kept twice"
-        self._kept[name] = thing
-        if self._saved is not None:
-            thing.load_state_dict(self._saved["kept"][name])
-        return thing
+    def keep(self, **things: Stateful) -> None:
+        """Make things part of the saved state; when the run is resumed, put their states back."""
+        for name, thing in things.items():
+            assert name not in self._kept, f"{name} is kept twice"
+            self._kept[name] = thing
+            if self._saved is not None:
+                thing.load_state_dict(self._saved["kept"][name])
 
     def noise(self, *size: int) -> Tensor:
         """Standard normal numbers; the same on every device for the same seed."""
@@ -139,7 +148,7 @@ class Game:
         }
 
     def _placed(self, network: nn.Module) -> nn.Module:
-        return network.to(self.device, self.dtype).to(memory_format=torch.channels_last)  # ty: ignore
+        return network.to(self.device, self.dtype).to(memory_format=torch.channels_last)
 
 
 @contextmanager

@@ -83,10 +83,10 @@ def generated(folder: RunFolder) -> Figure | None:
 
 def curves(folder: RunFolder) -> Figure | None:
     """Losses, and accuracy and agreement where a test set was looked at, over the rounds."""
-    rows = folder.metrics()
+    rows = [row for row in folder.metrics() if "student_loss" in row]
     if not rows:
         return None
-    judged = [row for row in rows if "student_accuracy" in row]
+    judged = [row for row in folder.metrics() if "student_accuracy" in row]
     figure = Figure(figsize=(8, 3.2) if judged else (4.5, 3.2), layout="constrained")
     panels = figure.subplots(1, 2 if judged else 1, squeeze=False)[0]
     rounds = [row["round"] for row in rows]

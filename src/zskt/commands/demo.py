@@ -1,5 +1,6 @@
 """`zskt demo`: the main job from start to finish on the embedded digits, no file and no network."""
 
+import copy
 import time
 from dataclasses import asdict, replace
 from importlib.resources import as_file, files
@@ -9,18 +10,20 @@ from typing import Annotated, Any
 
 import torch
 from cyclopts import Parameter
+from torch import nn
 
 from zskt.commands.evaluate import leave
 from zskt.commands.table import print_rows
 from zskt.commands.train import train_command
 from zskt.comparison import Contender, compare, normalisation_of
 from zskt.data import load_data
-from zskt.errors import check_not_negative
+from zskt.evaluation import Judge, predict
 from zskt.methods import ZSKT
 from zskt.model_file import load, network_file, read_card
 from zskt.networks import create
 from zskt.results import command, write_result
 from zskt.training.distill import Run, distill
+from zskt.training.run_folder import RunFolder
 from zskt.training.train import Recipe
 
 TEACHER = "wrn-16-2"
@@ -51,8 +54,6 @@ def demo_command(
         overwrite: replace runs that are already in the folder.
     """
     start = time.monotonic()
-    for seed in seeds:
-        check_not_negative({"seeds": seed})
     out = out or _free(Path("runs/demo"))
     if retrain:
         train_command(
@@ -63,59 +64,67 @@ def demo_command(
         teacher = network_file(out / "teacher") if retrain else shipped
         folders = [out if len(seeds) == 1 and not retrain else out / f"seed-{s}" for s in seeds]
         rows = [
-            row
+            _distil_and_judge(teacher, folder, Run(rounds=rounds, seed=seed), overwrite)
             for seed, folder in zip(seeds, folders, strict=True)
-            for row in _one(teacher, folder, seed, rounds, overwrite)
         ]
     if results is not None:
-        write_result(
-            results,
-            seeds=seeds,
-            settings={"teacher": TEACHER, "student": STUDENT, "rounds": rounds, **asdict(METHOD)},
-            seconds=time.monotonic() - start,
-            rows=rows,
-        )
+        settings = {"teacher": TEACHER, "student": STUDENT, "rounds": rounds, **asdict(METHOD)}
+        seconds = time.monotonic() - start
+        write_result(results, seeds=seeds, settings=settings, seconds=seconds, rows=rows)
 
 
-def _one(
-    teacher_file: Path, folder: Path, seed: int, rounds: int, overwrite: bool
-) -> list[dict[str, Any]]:
-    """Distil and judge with one seed; returns the rows of its table."""
+def _distil_and_judge(
+    teacher_file: Path, folder: Path, run: Run, overwrite: bool
+) -> dict[str, Any]:
+    """The whole job with one seed; returns the row of its result."""
     start = time.monotonic()
     card = read_card(teacher_file)
     teacher = load(teacher_file)
     assert card.classes is not None
-    torch.manual_seed(seed)
-    student, untrained = (
-        create(STUDENT, classes=card.classes, input_size=card.input_size) for _ in range(2)
-    )
-    untrained.load_state_dict(student.state_dict())
-    print(f"Distilling {TEACHER} into {STUDENT} with seed {seed}, without data.")
+    torch.manual_seed(run.seed)
+    student = create(STUDENT, classes=card.classes, input_size=card.input_size)
+    untrained = copy.deepcopy(student)
+    snapshots: dict[int, dict[str, torch.Tensor]] = {}
+
+    def keep(number: int, student: nn.Module) -> dict[str, float]:
+        snapshots[number] = copy.deepcopy(student.state_dict())
+        return {}
+
+    print(f"Distilling {TEACHER} into {STUDENT} with seed {run.seed}, without data.")
     distill(
         teacher, student, input_size=card.input_size, method=METHOD,
-        run=Run(rounds=rounds, seed=seed), out=folder, overwrite=overwrite,
-        card=replace(card, architecture=STUDENT),
+        run=replace(run, evaluate_every=max(1, run.rounds // 40)), judge=keep,
+        out=folder, overwrite=overwrite, card=replace(card, architecture=STUDENT),
         about={"command": command(), "teacher": TEACHER, "student": STUDENT},
     )  # fmt: skip
 
     # Only now is a real image looked at.
     data = load_data("digits")
+    normalisation = normalisation_of(card)
+    judge = Judge(data.test, normalisation, predict(teacher, data.test, normalisation))
+    past = copy.deepcopy(student)
+    for number, weights in snapshots.items():
+        past.load_state_dict(weights)
+        RunFolder(folder).record({"round": number, **judge(number, past)})
     contenders = [
         Contender(f"teacher {TEACHER}", teacher, teacher_file),
         Contender(f"student {STUDENT}", student, folder / "student.safetensors"),
         Contender(f"untrained {STUDENT}", untrained),
     ]
-    rows, confused = compare(contenders[0], contenders[1:], data.test, normalisation_of(card))
+    rows, confused = compare(contenders[0], contenders[1:], data.test, normalisation)
     print_rows(rows)
-    settings = {"teacher": TEACHER, "student": STUDENT, "data": "digits", "seed": seed}
+    settings = {"teacher": TEACHER, "student": STUDENT, "data": "digits", "seed": run.seed}
     seconds = time.monotonic() - start
     leave(folder, None, settings, data.class_names, confused, rows, seconds)
-    return [{
-        "seed": seed, "teacher_accuracy": rows[0]["accuracy"],
-        "student_accuracy": rows[1]["accuracy"], "untrained_accuracy": rows[2]["accuracy"],
-        "agreement": rows[1]["agreement"], "rounds": rounds,
+    return {
+        "seed": run.seed,
+        "teacher_accuracy": rows[0]["accuracy"],
+        "student_accuracy": rows[1]["accuracy"],
+        "untrained_accuracy": rows[2]["accuracy"],
+        "agreement": rows[1]["agreement"],
+        "rounds": run.rounds,
         "seconds": round(time.monotonic() - start, 1),
-    }]  # fmt: skip
+    }
 
 
 def _free(path: Path) -> Path:

@@ -10,7 +10,6 @@ from cyclopts import Parameter
 
 from zskt.data import load_data
 from zskt.devices import Precision, make_fabric
-from zskt.errors import check_not_negative, check_positive
 from zskt.evaluation import Normalisation, accuracy, predict
 from zskt.model_file import Card, load, write_network
 from zskt.networks import create
@@ -26,11 +25,9 @@ def train_command(
     data: str,
     out: Path,
     recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),
-    seed: int = 0,
     device: str = "auto",
     precision: Precision = "auto",
     half: bool = False,
-    evaluate_every: int = 5,
     data_dir: Path = Path("data"),
     overwrite: bool = False,
 ) -> None:
@@ -41,33 +38,29 @@ def train_command(
         data: a data set that `zskt list` shows.
         out: the run folder to write; its model.safetensors is what `--teacher` takes.
         recipe: how to train.
-        seed: for weights, order and augmentation.
         device: auto, cpu, cuda, cuda:N or mps.
         precision: bf16 autocast, exact 32, or auto: bf16 where the hardware has it.
         half: store the weights in 16 bits.
-        evaluate_every: epochs between two looks at the test split; nothing acts on them.
         data_dir: where public data sets lie.
         overwrite: replace a run that is already in the folder.
     """
     start = time.monotonic()
-    check_not_negative({"seed": seed})
-    check_positive({"evaluate_every": evaluate_every})
     images = load_data(data, data_dir)
     fabric = make_fabric(device, precision)
-    torch.manual_seed(seed)
+    torch.manual_seed(recipe.seed)
     model = create(network, classes=images.classes, input_size=images.input_size)
     folder = RunFolder(out)
-    settings = {"network": network, "data": data, "seed": seed, "device": device}
-    settings |= {"precision": precision, "half": half, "evaluate_every": evaluate_every}
+    settings = {"network": network, "data": data, "half": half}
+    settings |= {"device": device, "precision": precision}
     settings |= asdict(recipe)
     folder.create({**settings, "versions": versions(), "machine": machine()}, overwrite=overwrite)
 
     normalisation = Normalisation(images.mean, images.std)
-    model = model.to(fabric.device).to(memory_format=torch.channels_last)  # ty: ignore
+    model = model.to(fabric.device).to(memory_format=torch.channels_last)
     with ProgressLine("epochs", recipe.epochs) as line:
-        for number, loss in enumerate(epochs(model, images, recipe, fabric, seed), start=1):
+        for number, loss in enumerate(epochs(model, images, recipe, fabric), start=1):
             row = {"epoch": number, "loss": loss}
-            if number % evaluate_every == 0:
+            if number % recipe.evaluate_every == 0:
                 logits = predict(model, images.test, normalisation)
                 row["test_accuracy"] = accuracy(logits, images.test.labels)
             folder.record({**row, "seconds": round(time.monotonic() - start, 1)})
@@ -87,5 +80,7 @@ def train_command(
     final = accuracy(predict(load(file), images.test, normalisation), images.test.labels)
     seconds = time.monotonic() - start
     row = {"network": network, "test_accuracy": final, "file_bytes": file.stat().st_size}
-    write_result(folder.result_file, seeds=[seed], settings=settings, seconds=seconds, rows=[row])
+    write_result(
+        folder.result_file, seeds=[recipe.seed], settings=settings, seconds=seconds, rows=[row]
+    )
     print(f"{file}: test accuracy {final:.2%} after {recipe.epochs} epochs, {seconds:.0f} s")

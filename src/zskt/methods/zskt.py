@@ -21,15 +21,15 @@ student and the generator in train mode throughout: batch norm sees only generat
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from zskt.attention import Watched, matching_stages
-from zskt.errors import check_not_negative, check_positive
+from zskt.attention import watch_stages
+from zskt.errors import check_settings
 from zskt.game import Game, Round, frozen
 from zskt.losses import DISCREPANCIES, attention_transfer, confidence
 from zskt.networks.generator import Generator
@@ -65,24 +65,20 @@ class ZSKT:
     """Draw new noise for every student step, where the authors replay one batch."""
 
     def __post_init__(self):
-        numbers = {
-            name: value for name, value in asdict(self).items() if type(value) in (int, float)
-        }
-        check_not_negative({"attention": numbers.pop("attention")})
-        check_positive(numbers)
+        check_settings(self, "attention")
 
     def play(self, game: Game) -> Iterator[Round]:
         """Play Algorithm 1 for ever; whoever iterates decides when to stop, log and save."""
         teacher, student = game.teacher, game.student.train()
-        generator = game.network("generator", lambda: self.new_generator(game)).train()
+        sizes = game.input_size, self.noise_size, self.generator_width
+        generator = game.network("generator", lambda: Generator(*sizes)).train()
         student_adam = Adam(student.parameters(), self.student_learning_rate, fused=True)
         generator_adam = Adam(generator.parameters(), self.generator_learning_rate, fused=True)
-        decays = [CosineAnnealingLR(adam, game.rounds) for adam in (student_adam, generator_adam)]
-        game.keep("student_adam", student_adam)
-        game.keep("generator_adam", generator_adam)
-        game.keep("student_decay", decays[0])
-        game.keep("generator_decay", decays[1])
-        watched_teacher, watched_student = self.watch(game)
+        student_decay = CosineAnnealingLR(student_adam, game.rounds)
+        generator_decay = CosineAnnealingLR(generator_adam, game.rounds)
+        game.keep(student_adam=student_adam, generator_adam=generator_adam)
+        game.keep(student_decay=student_decay, generator_decay=generator_decay)
+        watched_teacher, watched_student = watch_stages(game, wanted=self.attention > 0)
 
         def distance(target, logits):
             return DISCREPANCIES[self.discrepancy](target, logits, self.temperature)
@@ -112,28 +108,13 @@ class ZSKT:
                     student_loss = apart + self.attention * maps_apart
                 game.descend(student_loss, student_adam, clip=self.clip)
 
-            for decay in decays:
-                decay.step()
-            metrics = {
-                "generator_loss": generator_loss,
-                "student_loss": student_loss,
-                "attention_loss": maps_apart,
-                "teacher_confidence": confidence(target),
-                "student_confidence": confidence(logits),
-            }
-            yield Round(images, {name: value.detach() for name, value in metrics.items()})
-
-    def new_generator(self, game: Game) -> Generator:
-        """The paper's generator for the size of the teacher's images."""
-        return Generator(game.input_size, self.noise_size, self.generator_width)
-
-    def watch(self, game: Game) -> tuple[Watched, Watched]:
-        """The two networks with their attention maps; with none if beta is 0 or nothing matches."""
-        names: tuple[list[str], list[str]] = [], []
-        if self.attention:
-            images = torch.zeros(2, *game.input_size, device=game.device, dtype=game.dtype)
-            with game.autocast():
-                names = matching_stages(game.teacher, game.student, images)
-            if not names[0]:
-                game.tell("No stages of teacher and student match in size: no attention transfer.")
-        return Watched(game.teacher, names[0]), Watched(game.student, names[1])
+            student_decay.step()
+            generator_decay.step()
+            yield Round(
+                images,
+                generator_loss=generator_loss,
+                student_loss=student_loss,
+                attention_loss=maps_apart,
+                teacher_confidence=confidence(target),
+                student_confidence=confidence(logits),
+            )

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from zskt.devices import Precision, make_fabric
-from zskt.errors import UserError, check_not_negative, check_positive
+from zskt.errors import UserError, check_settings
 from zskt.game import Game, Method
 from zskt.methods import ZSKT
 from zskt.model_file import Card
@@ -30,8 +30,8 @@ from zskt.training.stopping import Stopped, StopRequest, stop_request
 SHEETS = 12
 """Sample sheets in a run, besides that of the first round."""
 
-Judge = Callable[[nn.Module], dict[str, float]]
-"""What measures a student now and then, for example its accuracy on a test set."""
+Judge = Callable[[int, nn.Module], dict[str, float]]
+"""What measures the student after a round now and then, for example on a test set."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +54,7 @@ class Run:
     """Seconds between two checkpoints: how much a kill can cost."""
 
     def __post_init__(self):
-        check_positive({"rounds": self.rounds, "record_every": self.record_every})
-        check_positive({"evaluate_every": self.evaluate_every})
-        check_not_negative({"seed": self.seed, "save_seconds": self.save_seconds})
+        check_settings(self, "seed", "save_seconds")
 
 
 @dataclass
@@ -170,7 +168,7 @@ def play(
         last = number == run.rounds
         judged = {}
         if judge and (last or number % evaluate_every == 0):
-            judged = judge(game.student)
+            judged = judge(number, game.student)
         if last or judged or number % run.record_every == 0:
             line.update(number, recorder.metrics(number, turn, judged))
         if number == 1 or number % sheet_every == 0:

@@ -3,7 +3,6 @@
 import sys
 import time
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -41,7 +40,7 @@ class ProgressLine:
         )
         self.task = self.bar.add_task("", total=total, completed=done, text="")
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ProgressLine":
         self.bar.start()
         return self
 

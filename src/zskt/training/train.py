@@ -10,7 +10,7 @@ from torch import nn
 
 from zskt.data.batches import augment, normalise, shuffled
 from zskt.data.image_data import ImageData, Split
-from zskt.errors import check_not_negative, check_positive
+from zskt.errors import check_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,17 +33,16 @@ class Recipe:
     """Images are shifted by up to so many pixels."""
     flips: bool | None = None
     """Whether half of the images are mirrored; by default where the data set says it may be."""
+    seed: int = 0
+    """For weights, order and augmentation."""
+    evaluate_every: int = 5
+    """Epochs between two looks at the test split; nothing acts on them."""
 
     def __post_init__(self):
-        check_positive({"epochs": self.epochs, "batch_size": self.batch_size})
-        check_positive({"learning_rate": self.learning_rate, "warm_up": self.warm_up})
-        check_not_negative({"momentum": self.momentum, "weight_decay": self.weight_decay})
-        check_not_negative({"padding": self.padding})
+        check_settings(self, "warm_up", "momentum", "weight_decay", "padding", "seed")
 
 
-def epochs(
-    network: nn.Module, data: ImageData, recipe: Recipe, fabric: Fabric, seed: int
-) -> Iterator[float]:
+def epochs(network: nn.Module, data: ImageData, recipe: Recipe, fabric: Fabric) -> Iterator[float]:
     """Train a network, yielding the mean training loss after every epoch.
 
     Args:
@@ -51,9 +50,8 @@ def epochs(
         data: its training split is learnt, its test split not looked at.
         recipe: the settings.
         fabric: where and how precisely.
-        seed: for the order of the images and their augmentation.
     """
-    random = torch.Generator().manual_seed(seed)
+    random = torch.Generator().manual_seed(recipe.seed)
     split = Split(fabric.to_device(data.train.images), fabric.to_device(data.train.labels))
     optimizer = torch.optim.SGD(
         network.parameters(),

@@ -1,0 +1,5 @@
+"""`python -m zskt`."""
+
+from zskt.cli import main
+
+main()

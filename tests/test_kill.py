@@ -1,0 +1,67 @@
+"""A real run, killed with SIGKILL at random moments, ends as if nothing had happened."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import torch
+from safetensors.torch import load_file
+
+from zskt.model_file import Card, write_network
+from zskt.networks import create
+from zskt.training.run_folder import RunFolder
+
+ROUNDS, KILLS = 60, 6
+SIZE = (1, 8, 8)
+
+
+def start(*options):
+    command = [sys.executable, "-m", "zskt", "distill", *map(str, options)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def progress(folder):
+    rows = RunFolder(folder).metrics()
+    return rows[-1]["round"] if rows else 0
+
+
+def test_killed_at_random_moments(tmp_path):
+    torch.manual_seed(0)
+    teacher = tmp_path / "teacher.safetensors"
+    card = Card(architecture="wrn-10-1", input_size=SIZE, classes=10)
+    write_network(teacher, create("wrn-10-1", classes=10, input_size=SIZE), card)
+    settings = [
+        "--teacher", teacher, "--student", "wrn-10-1", "--rounds", ROUNDS, "--batch-size", 16,
+        "--record-every", 1, "--save-seconds", 0.02, "--precision", "32", "--device", "cpu",
+    ]  # fmt: skip
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    process = start(*settings, "--out", whole)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+
+    draw = random.Random(0)
+    for kill in range(KILLS):
+        options = ["--resume", killed] if kill else [*settings, "--out", killed]
+        process = start(*options)
+        # Wait for this process to get on with it, then strike after a random while.
+        goal = min(progress(killed) + draw.randrange(1, ROUNDS // KILLS), ROUNDS - 2)
+        while progress(killed) < goal and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(draw.random() * 0.05)
+        process.send_signal(signal.SIGKILL)
+        output, _ = process.communicate()
+        assert process.returncode == -signal.SIGKILL, output
+    process = start("--resume", killed)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+
+    for name in ("student.safetensors", "generator.safetensors"):
+        ours, theirs = load_file(killed / name), load_file(whole / name)
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours), name
+    rows = [RunFolder(folder).metrics() for folder in (killed, whole)]
+    assert len(rows[0]) == ROUNDS
+    for ours, theirs in zip(*rows, strict=True):
+        assert {**ours, "seconds": 0} == {**theirs, "seconds": 0}
