@@ -1,12 +1,12 @@
-"""The method against a literal loop, written from the description of the authors' code."""
+"""The method against the literal published loop, and its settings."""
 
 import copy
 from itertools import islice
 
 import pytest
 import torch
-import torch.nn.functional as F
 
+from literal_loop import literal_rounds
 from players import SIZE, make_game
 from zskt.methods import ZSKT
 from zskt.networks import Generator
@@ -15,72 +15,16 @@ from zskt.training.distill import count_classes
 ROUNDS = 5
 
 
-def activations(network, images):
-    """Logits and the outputs of the three groups, by running the network part by part."""
-    outputs = [network.group1(network.stem(images))]
-    outputs.append(network.group2(outputs[-1]))
-    outputs.append(network.group3(outputs[-1]))
-    return network.head(F.relu(network.bn(outputs[-1])).mean((2, 3))), outputs
-
-
-def literal_kl(student_logits, teacher_logits):
-    return F.kl_div(
-        F.log_softmax(student_logits, 1), F.softmax(teacher_logits, 1), reduction="none"
-    ).mean()
-
-
-def literal_attention(one, other):
-    def attention(activation):
-        return F.normalize(activation.pow(2).mean(1).view(activation.size(0), -1))
-
-    return (attention(one) - attention(other)).pow(2).mean()
-
-
-def literal_loop(teacher, student, generator, batch_size, rounds, random):
-    """As the authors run it: the generator again, with autograd, at every student step."""
-    teacher.eval()
-    student.train()
-    generator.train()
-    generator_adam = torch.optim.Adam(generator.parameters(), lr=1e-3)
-    student_adam = torch.optim.Adam(student.parameters(), lr=2e-3)
-    schedules = [
-        torch.optim.lr_scheduler.CosineAnnealingLR(adam, rounds)
-        for adam in (generator_adam, student_adam)
-    ]
-    for _ in range(rounds):
-        noise = torch.randn(batch_size, 100, generator=random, dtype=torch.float64)
-        loss = -literal_kl(student(generator(noise)), teacher(generator(noise)))
-        generator_adam.zero_grad()
-        student_adam.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(generator.parameters(), 5)
-        generator_adam.step()
-        for step in range(10):
-            images = generator(noise)
-            if step == 0:
-                with torch.no_grad():
-                    teacher_logits, teacher_outputs = activations(teacher, images)
-            student_logits, student_outputs = activations(student, images)
-            loss = literal_kl(student_logits, teacher_logits)
-            for ours, theirs in zip(student_outputs, teacher_outputs, strict=True):
-                loss = loss + 250 * literal_attention(ours, theirs)
-            student_adam.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(student.parameters(), 5)
-            student_adam.step()
-        for schedule in schedules:
-            schedule.step()
-
-
 def test_same_weights_as_the_literal_loop(teacher, student):
     teacher, student = teacher.double(), student.double()
     literal_student = copy.deepcopy(student)
     torch.manual_seed(0)
     literal_generator = Generator(SIZE).double()
-    literal_loop(
-        copy.deepcopy(teacher), literal_student, literal_generator, 8, ROUNDS,
-        torch.Generator().manual_seed(0),
-    )  # fmt: skip
+    for _ in literal_rounds(
+        copy.deepcopy(teacher), literal_student, literal_generator,
+        batch_size=8, rounds=ROUNDS, random=torch.Generator().manual_seed(0),
+    ):  # fmt: skip
+        pass
 
     before = copy.deepcopy(student)
     game = make_game(teacher, student, ROUNDS)

@@ -25,6 +25,7 @@ app = App(
     name="zskt",
     help="Turn a trained image classifier into a smaller one without any data.",
     version_flags=["--version"],
+    suppress_keyboard_interrupt=False,
 )
 for name, sentence in COMMANDS.items():
     app.command(f"zskt.commands.{name}:{name}_command", name=name, help=sentence)
@@ -36,7 +37,7 @@ def main() -> None:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     try:
-        app(exit_on_error=False, print_error=False)
+        app(sys.argv[1:], exit_on_error=False, print_error=False)
     except (UserError, CycloptsError) as error:
         _complain(" ".join(str(error).split()))
         sys.exit(2)

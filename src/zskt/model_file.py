@@ -90,6 +90,22 @@ def read_card(path: Path) -> Card:
     return Card(**{name: value for name, value in entries.items() if name in known})
 
 
+def read_classifier_card(path: Path) -> Card:
+    """The card of a classifier that `load` can build.
+
+    Raises:
+        UserError: as `read_card`, and if the file holds a generator or a class of the user's own.
+    """
+    card = read_card(path)
+    if card.architecture is None:
+        raise UserError(
+            f"{path} holds a network of your own class; build it and use zskt.load_weights"
+        )
+    if card.classes is None:
+        raise UserError(f"{path} holds a {card.architecture}; give a classifier")
+    return card
+
+
 def load(path: str | Path) -> nn.Module:
     """A ready network, in float32 and in eval mode, from a model file or a run folder.
 

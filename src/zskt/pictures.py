@@ -63,15 +63,14 @@ def generated(folder: RunFolder) -> Figure | None:
     sheets = sorted(folder.samples.glob("round-*.png"))
     if not sheets:
         return None
-    side = round((Image.open(sheets[0]).width - 1) / 8)
+    _, height, _ = folder.settings()["input_size"]
     figure = Figure(figsize=(6, 0.62 * len(sheets) + 0.5), layout="constrained")
     figure.suptitle("Images that the student learnt from")
     for axes, sheet in zip(
         figure.subplots(len(sheets), 1, squeeze=False)[:, 0], sheets, strict=True
     ):
         with Image.open(sheet) as image:
-            rows = max(1, (image.height - 1) // max(side, 1))
-            strip = np.asarray(image)[: (image.height - 1) // rows + 1]
+            strip = np.asarray(image)[: height + 2]
         axes.imshow(strip, interpolation="nearest")
         axes.set_axis_off()
         number = int(sheet.stem.removeprefix("round-"))

@@ -14,7 +14,7 @@ from zskt.data import load_data
 from zskt.errors import UserError
 from zskt.evaluation import Judge, predict
 from zskt.methods import ZSKT
-from zskt.model_file import load, network_file, read_card
+from zskt.model_file import load, network_file, read_classifier_card
 from zskt.networks import create
 from zskt.pictures import draw_run
 from zskt.results import command, write_result
@@ -56,7 +56,7 @@ def distill_command(
         raise UserError("give --teacher, --student and --out, or --resume RUN")
 
     file = network_file(teacher)
-    card = read_card(file)
+    card = read_classifier_card(file)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     if resume is not None and digest != asked["teacher_sha256"]:
         raise UserError(f"{file} is not the teacher that {resume} was started with")

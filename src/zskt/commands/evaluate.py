@@ -8,7 +8,7 @@ from zskt.comparison import Contender, check_fits, compare, normalisation_of
 from zskt.data import load_data
 from zskt.devices import make_fabric
 from zskt.errors import UserError
-from zskt.model_file import load, network_file, read_card
+from zskt.model_file import load, network_file, read_classifier_card
 from zskt.pictures import draw_run
 from zskt.results import write_result
 from zskt.training.run_folder import RunFolder
@@ -36,7 +36,7 @@ def evaluate_command(
     """
     start = time.monotonic()
     files = {"teacher": network_file(teacher), "student": network_file(student)}
-    cards = {role: read_card(file) for role, file in files.items()}
+    cards = {role: read_classifier_card(file) for role, file in files.items()}
     test = load_data(data, data_dir).test
     for card in cards.values():
         check_fits(test, card)

@@ -29,30 +29,34 @@ def read_folder(path: Path) -> ImageData:
     if train.classes != test.classes:
         odd = sorted(set(train.classes) ^ set(test.classes))
         raise UserError(f"{path}: class folder {odd[0]} is not in both train/ and {test_part}/")
-    grey = all(_open(file).mode == "L" for part in (train, test) for file, _ in part.samples)
-    splits = (_split(part, "L" if grey else "RGB") for part in (train, test))
+    images = {file: _pixels(file) for part in (train, test) for file, _ in part.samples}
+    first, size = next((file, pixels.shape[:2]) for file, pixels in images.items())
+    for file, pixels in images.items():
+        if pixels.shape[:2] != size:
+            raise UserError(f"{file} is not of the size of {first}; make all sizes equal")
+    grey = all(pixels.ndim == 2 for pixels in images.values())
+    splits = (
+        Split(
+            torch.stack([_tensor(images[file], grey) for file, _ in part.samples]),
+            torch.tensor([label for _, label in part.samples]),
+        )
+        for part in (train, test)
+    )
     return image_data(*splits, tuple(train.classes), flips=False)
 
 
-def _split(part: ImageFolder, mode: str) -> Split:
-    first, _ = part.samples[0]
-    size = _open(first).size
-    images = []
-    for file, _ in part.samples:
-        image = _open(file)
-        if image.size != size:
-            raise UserError(f"{file} is {image.size}, {first} is {size}; make all sizes equal")
-        try:
-            pixels = np.asarray(image.convert(mode))
-        except OSError as error:
-            raise UserError(f"{file} is damaged ({error}); remove it or make it anew") from error
-        images.append(pixels[..., None] if mode == "L" else pixels)
-    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
-    return Split(stacked, torch.tensor([label for _, label in part.samples]))
-
-
-def _open(file: str) -> Image.Image:
+def _pixels(file: str) -> np.ndarray:
+    """(height, width) of a grey image, (height, width, 3) of any other."""
     try:
-        return Image.open(file)
+        with Image.open(file) as image:
+            return np.array(image if image.mode == "L" else image.convert("RGB"))
     except (UnidentifiedImageError, OSError) as error:
-        raise UserError(f"{file} is no image; remove it or make it anew") from error
+        raise UserError(f"{file} is no whole image; remove it or make it anew") from error
+
+
+def _tensor(pixels: np.ndarray, grey: bool) -> torch.Tensor:
+    """(channels, height, width)."""
+    if grey:
+        return torch.from_numpy(pixels[None])
+    coloured = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+    return torch.from_numpy(coloured.transpose(2, 0, 1).copy())

@@ -56,11 +56,6 @@ def image_data(
     for part, split in {"train": train, "test": test}.items():
         if len(split) == 0:
             raise UserError(f"the {part} split holds no image; give it at least one")
-        if len(split.images) != len(split.labels):
-            raise UserError(
-                f"the {part} split has {len(split.images)} images but {len(split.labels)} labels; "
-                "give one label for each image"
-            )
         low, high = int(split.labels.min()), int(split.labels.max())
         if low < 0 or high >= len(class_names):
             raise UserError(

@@ -21,7 +21,7 @@ def read_npz(path: Path) -> ImageData:
         UserError: if the file or a key is missing, or a shape or type is another.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files if not key.startswith("val_")}
     except FileNotFoundError as error:
         raise UserError(f"there is no data file {path}; check the path") from error
@@ -35,13 +35,7 @@ def read_npz(path: Path) -> ImageData:
             f"{path} lacks {', '.join(missing)}; it needs {', '.join(REQUIRED)} "
             f"(it has {', '.join(arrays) or 'nothing'})"
         )
-    train, test = (
-        Split(
-            _images(arrays[f"{part}_images"], f"{part}_images in {path}"),
-            _labels(arrays[f"{part}_labels"], f"{part}_labels in {path}"),
-        )
-        for part in ("train", "test")
-    )
+    train, test = (_split(arrays, part, path) for part in ("train", "test"))
     if "class_names" in arrays:
         names = tuple(str(name) for name in arrays["class_names"])
     else:
@@ -49,6 +43,17 @@ def read_npz(path: Path) -> ImageData:
         names = tuple(str(label) for label in range(highest + 1))
     # What the images show is not known, so mirror images are not taken for granted.
     return image_data(train, test, names, flips=False)
+
+
+def _split(arrays: dict[str, np.ndarray], part: str, path: Path) -> Split:
+    images = _images(arrays[f"{part}_images"], f"{part}_images in {path}")
+    labels = _labels(arrays[f"{part}_labels"], f"{part}_labels in {path}")
+    if len(images) != len(labels):
+        raise UserError(
+            f"{path} has {len(images)} {part} images but {len(labels)} labels; "
+            "give one label for each image"
+        )
+    return Split(images, labels)
 
 
 def _images(array: np.ndarray, what: str) -> torch.Tensor:

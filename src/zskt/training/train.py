@@ -63,11 +63,13 @@ def epochs(network: nn.Module, data: ImageData, recipe: Recipe, fabric: Fabric) 
     )
     flips = data.flips if recipe.flips is None else recipe.flips
     steps = max(1, len(split) // recipe.batch_size)
+    total = recipe.epochs * steps + 1
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         recipe.learning_rate,
-        total_steps=recipe.epochs * steps + 1,
-        pct_start=recipe.warm_up,
+        total_steps=total,
+        # The scheduler divides by the warm-up's length less one.
+        pct_start=min(max(recipe.warm_up, 2 / total), 1 - 2 / (total + 2)),
         anneal_strategy="linear",
         cycle_momentum=False,
         div_factor=25,

@@ -1,0 +1,246 @@
+"""The command line: the main job at a tiny scale, and one sentence for everything that is wrong."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from zskt.cli import main
+from zskt.model_file import Card, load, write_network
+from zskt.networks import create
+from zskt.results import result
+
+SIZE = (3, 8, 8)
+RESULT_KEYS = {"command", "settings", "versions", "machine", "git", "seconds", "rows"}
+
+
+def zskt(*words):
+    """Run a command in this process; returns its exit code."""
+    sys.argv = ["zskt", *map(str, words)]
+    try:
+        main()
+    except SystemExit as stop:
+        return stop.code or 0
+    return 0
+
+
+@pytest.fixture
+def teacher(tmp_path):
+    torch.manual_seed(0)
+    file = tmp_path / "teacher.safetensors"
+    card = Card(
+        architecture="wrn-10-1", input_size=SIZE, classes=3,
+        mean=(0.5,) * 3, std=(0.2,) * 3, class_names=("a", "b", "c"),
+    )  # fmt: skip
+    write_network(file, create("wrn-10-1", classes=3, input_size=SIZE), card)
+    return file
+
+
+@pytest.fixture
+def data(tmp_path):
+    random = np.random.default_rng(0)
+    file = tmp_path / "scans.npz"
+    arrays = {}
+    for part, count in (("train", 32), ("test", 16)):
+        arrays[f"{part}_images"] = random.integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)
+        arrays[f"{part}_labels"] = np.arange(count)[:, None] % 3
+    np.savez(file, **arrays)
+    return file
+
+
+def few(teacher, out, *more, rounds=2):
+    return (
+        "distill", "--teacher", teacher, "--student", "resnet-8", "--out", out,
+        "--rounds", rounds, "--batch-size", 4, "--device", "cpu", *more,
+    )  # fmt: skip
+
+
+def test_train_distill_evaluate(tmp_path, data, capsys):
+    runs = tmp_path / "runs"
+    recipe = ("--epochs", 2, "--batch-size", 16, "--padding", 1, "--device", "cpu")
+    assert zskt("train", "wrn-10-1", "--data", data, "--out", runs / "t", "--half", *recipe) == 0
+    assert zskt(*few(runs / "t", runs / "s", "--data", data)) == 0
+    assert zskt("evaluate", runs / "s", "--teacher", runs / "t", "--data", data) == 0
+    output = capsys.readouterr().out
+    assert "student resnet-8" in output
+    names = {file.name for file in (runs / "s").iterdir()}
+    assert names >= {
+        "settings.json", "metrics.jsonl", "samples", "checkpoint", "student.safetensors",
+        "generator.safetensors", "result.json", "evaluation.json",
+        "generated.png", "curves.png", "confusion.png",
+    }  # fmt: skip
+    for file in (runs / "t" / "result.json", runs / "s" / "result.json"):
+        assert json.loads(file.read_text()).keys() == RESULT_KEYS | {"seed"}
+    evaluation = json.loads((runs / "s" / "evaluation.json").read_text())
+    assert evaluation["rows"][0]["agreement"] == 1
+    assert np.array(evaluation["settings"]["confusion"]).sum() == 16
+    images = load(runs / "s" / "generator.safetensors")(torch.randn(2, 100))
+    assert load(runs / "s")(images).shape == (2, 3)
+
+
+def test_distill_without_any_data(tmp_path, teacher):
+    assert zskt(*few(teacher, tmp_path / "run", "--attention", 0, "--discrepancy", "js")) == 0
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert settings["method_settings"]["discrepancy"] == "js"
+    assert not (tmp_path / "run" / "evaluation.json").exists()
+
+
+def test_a_finished_run_may_be_resumed_and_stays_the_same(tmp_path, teacher):
+    run = tmp_path / "run"
+    assert zskt(*few(teacher, run)) == 0
+    files = [run / name for name in ("student.safetensors", "metrics.jsonl")]
+    before = [file.read_bytes() for file in files]
+    assert zskt("distill", "--resume", run) == 0
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_demo_at_a_tiny_scale(tmp_path, capsys):
+    results = tmp_path / "results.json"
+    assert zskt("demo", "--rounds", 2, "--out", tmp_path / "demo", "--results", results) == 0
+    assert "untrained" in capsys.readouterr().out
+    (row,) = json.loads(results.read_text())["rows"]
+    assert row["teacher_accuracy"] > 0.97
+    assert (tmp_path / "demo" / "generated.png").exists()
+
+
+def test_list_has_one_line_for_each(capsys):
+    assert zskt("list") == 0
+    output = capsys.readouterr().out
+    for name in ("zskt", "wrn-40-2", "lenet", "timm:NAME", "digits", "cifar10", "folder:PATH"):
+        assert f"  {name} " in output
+
+
+def test_help_needs_no_torch():
+    check = "import sys, zskt.cli; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+WRONG = {
+    "no such command": ["distil"],
+    "no such option": ["list", "--all"],
+    "nothing to distil": ["distill"],
+    "no such teacher": ["distill", "--teacher", "none", "--student", "lenet", "--out", "r"],
+    "unknown network": ["distill", "--teacher", "T", "--student", "wrn-16", "--out", "r"],
+    "timm network unknown": ["distill", "--teacher", "T", "--student", "timm:x", "--out", "r"],
+    "too small for it": ["distill", "--teacher", "T", "--student", "lenet", "--out", "r"],
+    "zero": [*few("T", "r"), "--student-steps", 0],
+    "negative": [*few("T", "r"), "--attention", -1],
+    "not a number": [*few("T", "r"), "--batch-size", "many"],
+    "infinite": [*few("T", "r"), "--clip", "inf"],
+    "no such choice": [*few("T", "r"), "--discrepancy", "l2"],
+    "no CUDA": ["train", "lenet", "--data", "D", "--out", "r", "--device", "cuda:7"],
+    "no such device": ["train", "lenet", "--data", "D", "--out", "r", "--device", "tpu"],
+    "file as folder": few("T", "T"),
+    "below a file": few("T", "T/run"),
+    "no run to resume": ["distill", "--resume", "none"],
+    "no data": ["train", "lenet", "--data", "none.npz", "--out", "r"],
+    "unknown data": ["train", "lenet", "--data", "cifar", "--out", "r"],
+    "no folder": ["train", "lenet", "--data", "folder:none", "--out", "r"],
+    "network for other images": ["evaluate", "T", "--teacher", "T", "--data", "digits"],
+    "a folder without a run": ["evaluate", ".", "--teacher", "T", "--data", "D"],
+    "a generator is no student": ["evaluate", "G", "--teacher", "T", "--data", "D"],
+    "a generator is no teacher": [*few("G", "r")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_one_sentence(words, tmp_path, teacher, data, capsys, monkeypatch):
+    from zskt.networks import Generator
+
+    monkeypatch.chdir(tmp_path)
+    card = Card(architecture="generator", input_size=SIZE, noise_size=100, width=128)
+    generator = tmp_path / "generator.safetensors"
+    write_network(generator, Generator(SIZE), card)
+    known = {"T": teacher, "D": data, "G": generator, "T/run": teacher / "run"}
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    assert zskt(*(known.get(word, word) for word in words)) == 2
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("zskt: ")
+    assert "\n" not in said
+    assert "Traceback" not in said
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_run_is_kept_unless_overwritten(tmp_path, teacher, capsys):
+    run = tmp_path / "run"
+    assert zskt(*few(teacher, run)) == 0
+    assert zskt(*few(teacher, run)) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert zskt(*few(teacher, run, "--overwrite")) == 0
+
+
+def test_a_damaged_teacher_and_another_teacher(tmp_path, teacher, capsys):
+    run = tmp_path / "run"
+    assert zskt(*few(teacher, run)) == 0
+    whole = teacher.read_bytes()
+    teacher.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert zskt("distill", "--resume", run) == 2
+    assert "is not the teacher" in capsys.readouterr().err
+    teacher.write_bytes(whole[: len(whole) // 2])
+    assert zskt(*few(teacher, tmp_path / "other")) == 2
+    assert "cut short" in capsys.readouterr().err
+
+
+def test_a_damaged_checkpoint(tmp_path, teacher, capsys):
+    run = tmp_path / "run"
+    assert zskt(*few(teacher, run)) == 0
+    state = run / "checkpoint" / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-100])
+    assert zskt("distill", "--resume", run) == 2
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_labels_that_the_network_does_not_have(tmp_path, teacher, data, capsys):
+    arrays = dict(np.load(data))
+    arrays["test_labels"] = arrays["test_labels"] + 1
+    np.savez(data, **arrays)
+    assert zskt("evaluate", teacher, "--teacher", teacher, "--data", data) == 2
+    assert "labels up to 3" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path, teacher, capsys):
+    run = tmp_path / "run"
+    options = ("--student-learning-rate", 1e30, "--save-seconds", 0, "--record-every", 1)
+    assert zskt(*few(teacher, run, *options, rounds=5)) == 2
+    assert "no longer finite" in capsys.readouterr().err
+    assert not (run / "student.safetensors").exists()
+
+
+def test_no_space_left(tmp_path, teacher, capsys, monkeypatch):
+    import errno
+    import os
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", full)
+    assert zskt(*few(teacher, tmp_path / "run")) == 2
+    assert "No space left" in capsys.readouterr().err
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, teacher):
+    import signal
+    import time
+
+    run = tmp_path / "run"
+    words = few(teacher, run, "--record-every", 1, rounds=5000)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "zskt", *map(str, words)],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not (run / "metrics.jsonl").exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130, said
+    assert f"--resume {run}" in said
+    assert "Traceback" not in said
+    assert (run / "checkpoint" / "state.safetensors").exists()
+
+
+def test_results_have_one_shape():
+    several = result(seeds=[0, 1], settings={}, seconds=1.0, rows=[])
+    assert several.keys() == RESULT_KEYS | {"seeds"}

@@ -1,0 +1,195 @@
+"""Model files, checkpoints and run folders: what is written is read back, and never in part."""
+
+import errno
+import json
+import os
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from zskt.errors import UserError
+from zskt.files import write_atomically
+from zskt.model_file import Card, load, load_weights, read_card, same_weights, write_network
+from zskt.networks import Generator, create
+from zskt.training.checkpoint import read_state, write_state
+from zskt.training.run_folder import RunFolder
+
+SIZE = (3, 8, 8)
+CARD = Card(
+    architecture="wrn-10-1", input_size=SIZE, classes=4, mean=(0.5, 0.5, 0.5),
+    std=(0.2, 0.2, 0.2), class_names=("a", "b", "c", "ü"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def network():
+    return create("wrn-10-1", classes=4, input_size=SIZE)
+
+
+def test_a_model_file_builds_its_network(tmp_path, network):
+    file = tmp_path / "model.safetensors"
+    network(torch.randn(4, *SIZE))
+    write_network(file, network, CARD)
+    assert read_card(file) == CARD
+    for path in (file, str(file), tmp_path):
+        loaded = load(path)
+        assert same_weights(loaded, network)
+        assert not loaded.training
+
+
+def test_half_the_size(tmp_path, network):
+    files = [tmp_path / name for name in ("whole.safetensors", "half.safetensors")]
+    for file, half in zip(files, (False, True), strict=True):
+        write_network(file, network, CARD, half=half)
+    assert files[1].stat().st_size < 0.6 * files[0].stat().st_size
+    loaded = load(files[1])
+    assert loaded.stem.weight.dtype is torch.float32
+    torch.testing.assert_close(loaded.stem.weight, network.stem.weight, atol=1e-3, rtol=1e-3)
+
+
+def test_a_generator_file(tmp_path):
+    generator = Generator(SIZE, noise_size=7, width=16)
+    card = Card(architecture="generator", input_size=SIZE, noise_size=7, width=16)
+    write_network(tmp_path / "generator.safetensors", generator, card)
+    assert same_weights(load(tmp_path / "generator.safetensors"), generator)
+
+
+def test_wrong_model_files(tmp_path, network):
+    file = tmp_path / "model.safetensors"
+    with pytest.raises(UserError, match="there is no model file"):
+        load(file)
+    with pytest.raises(UserError, match="holds neither"):
+        load(tmp_path)
+    write_network(file, network, CARD)
+    with pytest.raises(UserError, match="another architecture"):
+        load_weights(file, create("wrn-16-1", classes=4, input_size=SIZE))
+    with pytest.raises(UserError, match="another architecture"):
+        load_weights(file, create("wrn-10-1", classes=5, input_size=SIZE))
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    with pytest.raises(UserError, match="cut short"):
+        load(file)
+    save_file({"a": torch.zeros(1)}, file)
+    with pytest.raises(UserError, match="not written by zskt"):
+        load(file)
+    write_network(file, network, Card(architecture=None, input_size=SIZE))
+    with pytest.raises(UserError, match="load_weights"):
+        load(file)
+
+
+def test_a_full_disk_keeps_what_was_there(tmp_path, monkeypatch):
+    file = tmp_path / "precious"
+    write_atomically(file, "old")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UserError, match="No space left"):
+        write_atomically(file, "new")
+    assert file.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+plain = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.text()
+    | st.floats(allow_nan=False)
+)
+tensors = st.builds(
+    lambda shape, kind: (torch.rand(shape) * 9).to(kind),
+    st.lists(st.integers(0, 3), max_size=4),
+    st.sampled_from([torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.uint8]),
+)
+trees = st.recursive(
+    plain | tensors,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def same(one, other):
+    if isinstance(one, torch.Tensor):
+        return one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+    if isinstance(one, list | tuple):
+        return type(one) is type(other) and all(map(same, one, other)) and len(one) == len(other)
+    return one == other and type(one) is type(other)
+
+
+@given(trees)
+def test_any_state_comes_back(tmp_path_factory, tree):
+    file = tmp_path_factory.mktemp("state") / "state.safetensors"
+    write_state(file, tree)
+    assert same(tree, read_state(file))
+
+
+def test_state_keeps_strides(tmp_path):
+    tensor = torch.rand(2, 3, 4, 4).contiguous(memory_format=torch.channels_last)
+    write_state(tmp_path / "s", {"t": tensor})
+    back = read_state(tmp_path / "s")["t"]
+    assert back.stride() == tensor.stride()
+    assert torch.equal(back, tensor)
+
+
+def test_damaged_checkpoints(tmp_path):
+    file = tmp_path / "state.safetensors"
+    with pytest.raises(UserError, match="there is no checkpoint"):
+        read_state(file)
+    write_state(file, {"t": torch.rand(100)})
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(UserError, match="damaged"):
+        read_state(file)
+    with pytest.raises(TypeError, match="object"):
+        write_state(file, object())
+
+
+def test_a_run_is_not_overwritten_by_accident(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create({"a": 1})
+    folder.record({"round": 1})
+    (folder.path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"--resume .*--overwrite"):
+        RunFolder(folder.path).create({"a": 2})
+    assert folder.settings() == {"a": 1}
+    folder.create({"a": 2}, overwrite=True)
+    assert folder.settings() == {"a": 2}
+    assert folder.metrics() == []
+    assert (folder.path / "notes.txt").read_text() == "mine"
+
+
+def test_folders_that_cannot_be_runs(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        RunFolder(tmp_path / "file").create({})
+    with pytest.raises(UserError, match="cannot write"):
+        RunFolder(tmp_path / "file" / "run").create({})
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("")
+    with pytest.raises(UserError, match="other files"):
+        RunFolder(tmp_path / "other").create({}, overwrite=True)
+    with pytest.raises(UserError, match="holds no run"):
+        RunFolder(tmp_path / "none").settings()
+
+
+def test_rewinding_forgets_what_came_after(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create({})
+    for number in (1, 2, 3):
+        folder.record({"round": number})
+        (folder.samples / f"round-{number:06d}.png").touch()
+    with folder.metrics_file.open("a") as file:
+        file.write('{"round": 4, "los')
+    assert folder.rewind(2) == [{"round": 1}, {"round": 2}]
+    lines = folder.metrics_file.read_text().splitlines()
+    assert [json.loads(line)["round"] for line in lines] == [1, 2]
+    assert len(list(folder.samples.iterdir())) == 2
