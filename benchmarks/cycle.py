@@ -21,12 +21,11 @@ from literal_loop import literal_rounds
 from zskt.devices import make_fabric
 from zskt.game import Game, Round
 from zskt.methods import ZSKT
-from zskt.networks import Generator, create
+from zskt.networks import Generator, WideResNet
 from zskt.results import write_result
 
 SIZE = (3, 32, 32)
-PAIRS = {"wrn-16-2 to wrn-16-1": ("wrn-16-2", "wrn-16-1"),
-         "wrn-40-2 to wrn-16-1": ("wrn-40-2", "wrn-16-1")}  # fmt: skip
+PAIRS = {"wrn-16-2 to wrn-16-1": ((16, 2), (16, 1)), "wrn-40-2 to wrn-16-1": ((40, 2), (16, 1))}
 
 
 def our_rounds(teacher: nn.Module, student: nn.Module) -> Iterator[Round]:
@@ -53,11 +52,9 @@ def main() -> None:
     asked = parser.parse_args()
     start = time.monotonic()
     rows = []
-    for name, (teacher_name, student_name) in PAIRS.items():
+    for name, sizes in PAIRS.items():
         torch.manual_seed(0)
-        teacher, student = (
-            create(network, classes=10, input_size=SIZE) for network in (teacher_name, student_name)
-        )
+        teacher, student = (WideResNet(*size, classes=10) for size in sizes)
         literal = literal_rounds(
             copy.deepcopy(teacher), copy.deepcopy(student), Generator(SIZE),
             batch_size=128, rounds=80_000, random=torch.Generator().manual_seed(0),

@@ -76,6 +76,16 @@ def test_attention_map_has_unit_length_and_ignores_scale(seed):
     torch.testing.assert_close(losses.attention_map(7 * activation), maps)
 
 
+def test_the_gradient_of_an_attention_map():
+    activation = torch.randn(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(losses.attention_map, activation)
+    channels_last = torch.randn(2, 3, 4, 5).contiguous(memory_format=torch.channels_last)
+    leaf = channels_last.bfloat16().requires_grad_()
+    (gradient,) = torch.autograd.grad(losses.attention_map(leaf).square().sum(), leaf)
+    assert gradient.stride() == leaf.stride()
+    assert gradient.dtype is torch.bfloat16
+
+
 def test_attention_transfer_is_the_squared_distance_averaged_over_images_and_pixels():
     random = torch.Generator().manual_seed(0)
     sizes = ((2, 9), (2, 4))

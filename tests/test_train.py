@@ -8,7 +8,7 @@ from zskt.devices import make_fabric
 from zskt.errors import UserError
 from zskt.evaluation import Normalisation, accuracy, agreement, confusion, predict
 from zskt.networks import create
-from zskt.training.train import Recipe, epochs
+from zskt.training.train import Recipe, epochs, one_cycle
 
 
 @pytest.fixture
@@ -48,6 +48,15 @@ def test_the_shortest_trainings(data, count):
     short = ImageData(few, data.test, data.class_names, data.mean, data.std)
     (loss,) = epochs(network, short, recipe, make_fabric("cpu", "32"))
     assert loss > 0
+
+
+def test_one_cycle_goes_up_to_one_and_down_to_zero():
+    rates = [one_cycle(step, steps=100, warm_up=0.2) for step in range(101)]
+    assert rates[0] == pytest.approx(1 / 25)
+    assert rates.index(max(rates)) == 20
+    assert rates[20] == 1
+    assert rates[60] == pytest.approx(0.5)
+    assert rates[100] == 0
 
 
 def test_recipes_are_checked():

@@ -10,7 +10,7 @@ from literal_loop import literal_rounds
 from players import SIZE, make_game
 from zskt.methods import ZSKT
 from zskt.networks import Generator
-from zskt.training.distill import count_classes
+from zskt.training.matching import count_classes
 
 ROUNDS = 5
 

@@ -5,6 +5,7 @@ the scale of the zero-shot paper's code, and 1/classes of what "batchmean" gives
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -52,11 +53,29 @@ DISCREPANCIES: dict[str, Discrepancy] = {
 def attention_map(
     activation: Float[Tensor, "batch channels height width"],
 ) -> Float[Tensor, "batch pixels"]:
-    """Q = A / ||A||_2 for each image, A the mean over channels of the squared activation.
+    """Q = A / ||A||_2 for each image, A the sum over channels of the squared activation.
 
     Zagoruyko & Komodakis (2017), arXiv:1612.03928.
     """
-    return F.normalize(_full(activation).square().mean(1).flatten(1), dim=1)
+    return F.normalize(_Energy.apply(activation).flatten(1), dim=1)
+
+
+class _Energy(torch.autograd.Function):
+    """Sum over channels of squares, in float32 or better.
+
+    Autograd's own gradient of it is made in float32 and in another memory layout than the
+    activation, so that it costs more than the convolution that made the activation.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, activation: Tensor) -> Tensor:
+        ctx.save_for_backward(activation)
+        return _full(activation).square().sum(1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (activation,) = ctx.saved_tensors
+        return activation * (2 * gradients[0]).unsqueeze(1).to(activation.dtype)
 
 
 def attention_transfer(

@@ -38,10 +38,13 @@ def result(
     }
 
 
-def write_result(path: Path, **parts: Any) -> None:
-    """Write `result(**parts)` to a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(result(**parts), indent=2) + "\n")
+def write_result(*paths: Path | None, **parts: Any) -> None:
+    """Write `result(**parts)` to every path that is not None, each whole or not at all."""
+    text = json.dumps(result(**parts), indent=2) + "\n"
+    for path in paths:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, text)
 
 
 def command() -> str:

@@ -33,6 +33,7 @@ def distill_command(
     data: str | None = None,
     data_dir: Path = Path("data"),
     overwrite: bool = False,
+    results: Path | None = None,
 ) -> None:
     """Train a student to match a teacher without any data.
 
@@ -40,18 +41,20 @@ def distill_command(
         teacher: a model file or the run folder of `zskt train`.
         student: a network that `zskt list` shows.
         out: the run folder to write.
-        resume: go on with this run; its own settings are used, others are ignored.
+        resume: go on with this run; its own settings are used, of others only --until.
         method: settings of the method.
         run: settings of the run.
         data: a test set to watch the student on; nothing is learnt from it.
         data_dir: where public data sets lie.
         overwrite: replace a run that is already in the folder.
+        results: a further file for the result as JSON.
     """
     if resume is not None:
         asked = RunFolder(resume).settings()
         out, teacher, student = resume, Path(asked["teacher"]), asked["student"]
         data, data_dir = asked["data"], Path(asked["data_dir"])
-        method, run = ZSKT(**asked["method_settings"]), Run(**asked["run"])
+        method = ZSKT(**asked["method_settings"])
+        run = replace(Run(**asked["run"]), until=run.until)
     if teacher is None or student is None or out is None:
         raise UserError("give --teacher, --student and --out, or --resume RUN")
 
@@ -89,10 +92,11 @@ def distill_command(
     last = result.history[-1]
     write_result(
         out / "result.json",
+        results,
         seeds=[run.seed],
         settings={**settings, **asdict(method), **asdict(run)},
         seconds=last["seconds"],
-        rows=[last],
+        rows=[row for row in result.history if "student_accuracy" in row] or [last],
     )
     print(f"student: {out / 'student.safetensors'} after {last['round']} rounds")
     if data is not None:

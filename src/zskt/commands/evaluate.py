@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 from zskt.commands.table import print_rows
 from zskt.comparison import Contender, check_fits, compare, normalisation_of
@@ -21,7 +22,7 @@ def evaluate_command(
     data: str,
     data_dir: Path = Path("data"),
     device: str = "cpu",
-    out: Path | None = None,
+    results: Path | None = None,
 ) -> None:
     """Judge a student beside its teacher on a test set.
 
@@ -32,7 +33,7 @@ def evaluate_command(
         data: a data set that `zskt list` shows; its test split is used.
         data_dir: where public data sets lie.
         device: where to run, also for the latency.
-        out: a further file for the result as JSON.
+        results: a further file for the result as JSON.
     """
     start = time.monotonic()
     files = {"teacher": network_file(teacher), "student": network_file(student)}
@@ -56,25 +57,27 @@ def evaluate_command(
     print_rows(rows)
     settings = {"student": str(student), "teacher": str(teacher), "data": data, "device": device}
     names = cards["teacher"].class_names or tuple(str(n) for n in range(len(confused)))
-    leave(student, out, settings, names, confused, rows, time.monotonic() - start)
+    leave(student, results, settings, names, confused, rows, time.monotonic() - start)
 
 
 def leave(
     student: Path,
-    out: Path | None,
-    settings: dict,
+    results: Path | None,
+    settings: dict[str, Any],
     class_names: tuple[str, ...],
     confused: list[list[int]],
-    rows: list[dict],
+    rows: list[dict[str, Any]],
     seconds: float,
 ) -> None:
     """Write the result to the student's run folder, with its pictures, and to a further file."""
-    settings = {**settings, "class_names": class_names, "confusion": confused}
-    if student.is_dir():
-        write_result(
-            student / "evaluation.json", seeds=[], settings=settings, seconds=seconds, rows=rows
-        )
+    write_result(
+        student / "evaluation.json" if student.is_dir() else None,
+        results,
+        seeds=[],
+        settings={**settings, "class_names": class_names, "confusion": confused},
+        seconds=seconds,
+        rows=rows,
+    )
+    if (student / "settings.json").exists():
         for picture in draw_run(RunFolder(student)):
             print(picture)
-    if out is not None:
-        write_result(out, seeds=[], settings=settings, seconds=seconds, rows=rows)

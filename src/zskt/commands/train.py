@@ -30,6 +30,7 @@ def train_command(
     half: bool = False,
     data_dir: Path = Path("data"),
     overwrite: bool = False,
+    results: Path | None = None,
 ) -> None:
     """Train a network on labelled images: a teacher, or a student "from scratch".
 
@@ -43,6 +44,7 @@ def train_command(
         half: store the weights in 16 bits.
         data_dir: where public data sets lie.
         overwrite: replace a run that is already in the folder.
+        results: a further file for the result as JSON.
     """
     start = time.monotonic()
     images = load_data(data, data_dir)
@@ -81,6 +83,11 @@ def train_command(
     seconds = time.monotonic() - start
     row = {"network": network, "test_accuracy": final, "file_bytes": file.stat().st_size}
     write_result(
-        folder.result_file, seeds=[recipe.seed], settings=settings, seconds=seconds, rows=[row]
+        folder.result_file,
+        results,
+        seeds=[recipe.seed],
+        settings=settings,
+        seconds=seconds,
+        rows=[row],
     )
     print(f"{file}: test accuracy {final:.2%} after {recipe.epochs} epochs, {seconds:.0f} s")

@@ -47,7 +47,7 @@ class Generator(nn.Module):
                 nn.Upsample(scale_factor=2),
                 nn.Conv2d(inputs, outputs, 3, padding=1),
                 nn.BatchNorm2d(outputs),
-                nn.LeakyReLU(0.2),
+                nn.LeakyReLU(0.2, inplace=True),
             )
             for inputs, outputs in pairwise(widths)
         )

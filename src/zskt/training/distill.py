@@ -1,10 +1,11 @@
 """The loop: it asks a method for rounds and does everything that is not the method.
 
-set up the game, from the checkpoint if there is one
-for every round
-    the method plays                       (its file says how)
-    now and then: record, draw, judge, save
-save the networks
+    set up the game, from the checkpoint if there is one
+    for every round
+        the method plays                       (its file says how)
+        now and then: record, draw, judge, save
+
+This file knows nothing of a particular method, and a method nothing of this file.
 """
 
 import copy
@@ -17,11 +18,12 @@ import torch
 from torch import nn
 
 from zskt.devices import Precision, make_fabric
-from zskt.errors import UserError, check_settings
+from zskt.errors import check_settings
 from zskt.game import Game, Method
 from zskt.methods import ZSKT
 from zskt.model_file import Card
 from zskt.results import machine, versions
+from zskt.training.matching import count_classes
 from zskt.training.progress import ProgressLine
 from zskt.training.recorder import Recorder, restore_random
 from zskt.training.run_folder import RunFolder
@@ -39,7 +41,9 @@ class Run:
     """Settings of a run, whatever the method."""
 
     rounds: int = 80_000
-    """Turns of the game."""
+    """Turns of the game, over which learning rates decay."""
+    until: int | None = None
+    """The round to stop at, if the run is not to be played to its end at once."""
     seed: int = 0
     """For weights, noise and everything else that is drawn."""
     device: str = "auto"
@@ -56,6 +60,11 @@ class Run:
     def __post_init__(self):
         check_settings(self, "seed", "save_seconds")
 
+    @property
+    def end(self) -> int:
+        """The last round to be played."""
+        return min(self.rounds, self.until or self.rounds)
+
 
 @dataclass
 class Distilled:
@@ -64,7 +73,7 @@ class Distilled:
     student: nn.Module
     """The network that was passed in, trained, in eval mode."""
     networks: dict[str, nn.Module]
-    """What else the method trained, by name."""
+    """What else the method trained, by name; empty if a resumed run had nothing left to play."""
     history: list[dict[str, Any]]
     """The recorded metrics, oldest first."""
     folder: Path | None
@@ -117,6 +126,7 @@ def distill(
         Stopped: after Ctrl-C, at the end of a round, with the state saved.
     """
     method, run = method or ZSKT(), run or Run()
+    fabric = make_fabric(run.device, run.precision)
     classes = count_classes(teacher, student, input_size)
     card = replace(card or Card(architecture=None, input_size=input_size), classes=classes)
     folder, saved = RunFolder(Path(out)) if out is not None else None, None
@@ -127,10 +137,10 @@ def distill(
         facts = {"input_size": input_size, "versions": versions(), "machine": machine()}
         folder.create({**(about or {}), **settings, **facts}, overwrite=overwrite)
 
-    fabric = make_fabric(run.device, run.precision)
     recorder = Recorder(folder, card, saved)
-    line = ProgressLine("rounds", run.rounds, recorder.round, shown=progress)
-    with torch.random.fork_rng(), stop_request() as stop, line:
+    line = ProgressLine("rounds", run.end, recorder.round, shown=progress)
+    cuda = [fabric.device] if fabric.device.type == "cuda" else []
+    with torch.random.fork_rng(cuda), stop_request() as stop, line:
         torch.manual_seed(run.seed)
         game = Game(
             copy.deepcopy(teacher),
@@ -147,7 +157,9 @@ def distill(
             restore_random(saved["random"], game.device)
         play(method, game, run, recorder, line, stop, judge)
     student.eval()
-    return Distilled(student, game.networks, recorder.history, recorder.finish(game))
+    return Distilled(
+        student, game.networks, recorder.history, Path(out) if out is not None else None
+    )
 
 
 def play(
@@ -163,9 +175,9 @@ def play(
     evaluate_every = run.evaluate_every or max(1, run.rounds // 100)
     sheet_every = max(1, run.rounds // SHEETS)
     turns = method.play(game)
-    for number in range(recorder.round + 1, run.rounds + 1):
+    for number in range(recorder.round + 1, run.end + 1):
         turn = next(turns)
-        last = number == run.rounds
+        last = number == run.end
         judged = {}
         if judge and (last or number % evaluate_every == 0):
             judged = judge(number, game.student)
@@ -173,39 +185,11 @@ def play(
             line.update(number, recorder.metrics(number, turn, judged))
         if number == 1 or number % sheet_every == 0:
             recorder.sheet(number, turn)
+        if last:
+            # Before the checkpoint, after which nothing is left to play.
+            recorder.finish(game)
         if last or stop.made or recorder.save_due(run.save_seconds):
             recorder.save(number, turn, game)
-        if stop.made:
+        if stop.made and not last:
             how = f"go on with --resume {recorder.folder.path}" if recorder.folder else "not saved"
             raise Stopped(f"stopped after round {number} of {run.rounds}; {how}")
-
-
-@torch.no_grad()
-def count_classes(teacher: nn.Module, student: nn.Module, input_size: tuple[int, int, int]) -> int:
-    """How many logits both networks give for images of this size.
-
-    Raises:
-        UserError: if a network cannot take such images, returns something else than logits, or
-            the two have different numbers of classes.
-    """
-    counts = {}
-    for role, network in {"teacher": teacher, "student": student}.items():
-        # A copy: a forward pass in train mode would move batch-norm statistics.
-        tried = copy.deepcopy(network).eval()
-        parameter = next(tried.parameters())
-        images = torch.zeros(2, *input_size, device=parameter.device, dtype=parameter.dtype)
-        size = "x".join(str(number) for number in input_size)
-        try:
-            logits = tried(images)
-        except (RuntimeError, ValueError, AssertionError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"the {role} cannot take {size} images: {reason}") from error
-        if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != 2:
-            raise UserError(f"the {role} does not map images to logits (batch, classes)")
-        counts[role] = logits.shape[1]
-    if counts["teacher"] != counts["student"]:
-        raise UserError(
-            f"the teacher has {counts['teacher']} classes and the student {counts['student']}; "
-            "make the student with as many as the teacher"
-        )
-    return counts["teacher"]

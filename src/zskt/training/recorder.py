@@ -1,7 +1,6 @@
 """What a run leaves behind: rows of metrics, sample sheets, checkpoints, and the final networks."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -76,25 +75,28 @@ class Recorder:
             state = {"game": game.state_dict(), "random": random}
             self.folder.save_state({"round": number, "seconds": self.seconds, **state})
 
-    def finish(self, game: Game) -> Path | None:
-        """Write the networks; returns the run folder."""
+    def finish(self, game: Game) -> None:
+        """Write the networks."""
         if self.folder is None:
-            return None
+            return
         for name, network in game.networks.items():
+            card = Card(architecture=None, input_size=game.input_size)
             if isinstance(network, Generator):
-                card = Card(
-                    architecture="generator",
-                    input_size=network.output_size,
-                    noise_size=network.noise_size,
-                    width=network.width,
-                    mean=self.card.mean,
-                    std=self.card.std,
-                )
-            else:
-                card = Card(architecture=None, input_size=game.input_size)
+                card = generator_card(network, self.card)
             write_network(self.folder.path / f"{name}.safetensors", network, card)
         write_network(self.folder.path / "student.safetensors", game.student, self.card)
-        return self.folder.path
+
+
+def generator_card(generator: Generator, student: Card) -> Card:
+    """A generator draws in the space that its student sees."""
+    return Card(
+        architecture="generator",
+        input_size=generator.output_size,
+        noise_size=generator.noise_size,
+        width=generator.width,
+        mean=student.mean,
+        std=student.std,
+    )
 
 
 def restore_random(random: dict[str, torch.Tensor], device: torch.device) -> None:

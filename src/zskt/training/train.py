@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -63,17 +64,8 @@ def epochs(network: nn.Module, data: ImageData, recipe: Recipe, fabric: Fabric) 
     )
     flips = data.flips if recipe.flips is None else recipe.flips
     steps = max(1, len(split) // recipe.batch_size)
-    total = recipe.epochs * steps + 1
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        recipe.learning_rate,
-        total_steps=total,
-        # The scheduler divides by the warm-up's length less one.
-        pct_start=min(max(recipe.warm_up, 2 / total), 1 - 2 / (total + 2)),
-        anneal_strategy="linear",
-        cycle_momentum=False,
-        div_factor=25,
-        final_div_factor=1e4,
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, partial(one_cycle, steps=recipe.epochs * steps, warm_up=recipe.warm_up)
     )
     for _ in range(recipe.epochs):
         network.train()
@@ -89,3 +81,14 @@ def epochs(network: nn.Module, data: ImageData, recipe: Recipe, fabric: Fabric) 
             schedule.step()
             total += loss.detach()
         yield total.item() / steps
+
+
+def one_cycle(step: int, *, steps: int, warm_up: float) -> float:
+    """The learning rate as a share of its peak: from a 25th up to 1, then down to 0.
+
+    Smith & Topin (2017), arXiv:1708.07120, with straight lines both ways.
+    """
+    top = max(1.0, warm_up * steps)
+    if step < top:
+        return 1 / 25 + 24 / 25 * step / top
+    return (steps - step) / max(1.0, steps - top)
