@@ -184,6 +184,26 @@ def test_a_damaged_teacher_and_another_teacher(tmp_path, teacher, capsys):
     assert "cut short" in capsys.readouterr().err
 
 
+def test_a_checkpoint_of_another_architecture(tmp_path, teacher, capsys):
+    run = tmp_path / "run"
+    assert zskt(*few(teacher, run)) == 0
+    settings = run / "settings.json"
+    settings.write_text(settings.read_text().replace("resnet-8", "wrn-10-1"))
+    assert zskt("distill", "--resume", run) == 2
+    assert "another architecture" in capsys.readouterr().err
+
+
+def test_a_run_stopped_early_goes_on_to_its_end(tmp_path, teacher):
+    runs = {name: tmp_path / name for name in ("whole", "parts")}
+    assert zskt(*few(teacher, runs["whole"], rounds=4)) == 0
+    assert zskt(*few(teacher, runs["parts"], "--until", 2, rounds=4)) == 0
+    for end in (3, 3, None):
+        until = ("--until", end) if end else ()
+        assert zskt("distill", "--resume", runs["parts"], *until) == 0
+    whole, parts = ((run / "student.safetensors").read_bytes() for run in runs.values())
+    assert whole == parts
+
+
 def test_a_damaged_checkpoint(tmp_path, teacher, capsys):
     run = tmp_path / "run"
     assert zskt(*few(teacher, run)) == 0

@@ -38,15 +38,18 @@ def main() -> None:
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     try:
         app(sys.argv[1:], exit_on_error=False, print_error=False)
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `zskt list | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (UserError, CycloptsError) as error:
         _complain(" ".join(str(error).split()))
+        sys.exit(2)
+    except OSError as error:
+        _complain(f"{error.filename or 'a file'}: {error.strerror or error}")
         sys.exit(2)
     except KeyboardInterrupt as stop:
         _complain(str(stop) or "stopped")
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output has gone, as in `zskt list | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(sentence: str) -> None:

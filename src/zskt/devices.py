@@ -7,15 +7,18 @@ from lightning_fabric import Fabric
 
 from zskt.errors import UserError
 
-Precision = Literal["auto", "bf16", "32", "64"]
+Precision = Literal["auto", "bf16", "32"]
 
 
-def make_fabric(device: str = "auto", precision: Precision = "auto") -> Fabric:
-    """One process on one device.
+def resolve(device: str, precision: Precision) -> tuple[str, Precision]:
+    """What `auto` means on this machine.
 
     Args:
         device: `auto` (CUDA, then Apple's MPS, then the CPU), `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: `auto` takes bf16 autocast where the hardware has it natively, else float32.
+
+    Returns:
+        The device and the precision, neither of them `auto`.
 
     Raises:
         UserError: if the device is not there or not known.
@@ -24,15 +27,22 @@ def make_fabric(device: str = "auto", precision: Precision = "auto") -> Fabric:
     if kind not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
         raise UserError(f"unknown device '{device}'; take auto, cpu, cuda, cuda:N or mps")
     if kind == "auto":
-        kind = next((name for name in ("cuda", "mps") if _has(name)), "cpu")
+        device = kind = next((name for name in ("cuda", "mps") if _has(name)), "cpu")
     if not _has(kind) or (kind == "cuda" and index and int(index) >= torch.cuda.device_count()):
         raise UserError(f"there is no {device} device on this machine; take --device cpu or auto")
     if precision == "auto":
         precision = "bf16" if _native_bf16(kind) else "32"
+    return device, precision
+
+
+def make_fabric(device: str = "auto", precision: Precision = "auto") -> Fabric:
+    """One process on one device; the arguments and errors are those of `resolve`."""
+    device, precision = resolve(device, precision)
+    kind, _, index = device.partition(":")
     return Fabric(
         accelerator=kind,
         devices=[int(index)] if index and kind == "cuda" else 1,
-        precision={"bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}[precision],
+        precision="bf16-mixed" if precision == "bf16" else "32-true",
     )
 
 

@@ -15,6 +15,8 @@ from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from zskt.errors import UserError
+
 
 @runtime_checkable
 class Stateful(Protocol):
@@ -118,7 +120,17 @@ class Game:
             assert name not in self._kept, f"{name} is kept twice"
             self._kept[name] = thing
             if self._saved is not None:
-                thing.load_state_dict(self._saved["kept"][name])
+                self._put_back(name, thing)
+
+    def _put_back(self, name: str, thing: Stateful) -> None:
+        assert self._saved is not None
+        try:
+            thing.load_state_dict(self._saved["kept"][name])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"the checkpoint does not fit the {name} of this run: it is of another "
+                "architecture or method; start the run anew"
+            ) from error
 
     def noise(self, *size: int) -> Tensor:
         """Standard normal numbers; the same on every device for the same seed."""

@@ -1,5 +1,6 @@
 """Pictures of a run, drawn from what lies in its folder and nothing else."""
 
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid, save_image
 
+from zskt.files import write_atomically
 from zskt.training.run_folder import RunFolder
 
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
@@ -39,7 +41,10 @@ def save_sheet(
     else:
         low, high = images.flatten().quantile(torch.tensor([0.02, 0.98]))
         pixels = (images - low) / (high - low).clamp_min(1e-6)
-    save_image(make_grid(pixels.clamp(0, 1), nrow=8, padding=1, pad_value=1.0), path)
+    png = io.BytesIO()
+    grid = make_grid(pixels.clamp(0, 1), nrow=8, padding=1, pad_value=1.0)
+    save_image(grid, png, format="png")
+    write_atomically(path, png.getvalue())
 
 
 def draw_run(folder: RunFolder) -> list[Path]:
@@ -53,7 +58,9 @@ def draw_run(folder: RunFolder) -> list[Path]:
         }.items():
             figure = draw(folder)
             if figure is not None:
-                figure.savefig(folder.path / name, dpi=150)
+                png = io.BytesIO()
+                figure.savefig(png, dpi=150)
+                write_atomically(folder.path / name, png.getvalue())
                 drawn.append(folder.path / name)
     return drawn
 

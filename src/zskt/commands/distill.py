@@ -54,7 +54,8 @@ def distill_command(
         out, teacher, student = resume, Path(asked["teacher"]), asked["student"]
         data, data_dir = asked["data"], Path(asked["data_dir"])
         method = ZSKT(**asked["method_settings"])
-        run = replace(Run(**asked["run"]), until=run.until)
+        precision = asked["resolved"]["precision"]
+        run = replace(Run(**asked["run"]), precision=precision, until=run.until)
     if teacher is None or student is None or out is None:
         raise UserError("give --teacher, --student and --out, or --resume RUN")
 

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from zskt.devices import Precision, make_fabric
+from zskt.devices import Precision, make_fabric, resolve
 from zskt.errors import check_settings
 from zskt.game import Game, Method
 from zskt.methods import ZSKT
@@ -126,7 +126,8 @@ def distill(
         Stopped: after Ctrl-C, at the end of a round, with the state saved.
     """
     method, run = method or ZSKT(), run or Run()
-    fabric = make_fabric(run.device, run.precision)
+    device, precision = resolve(run.device, run.precision)
+    fabric = make_fabric(device, precision)
     classes = count_classes(teacher, student, input_size)
     card = replace(card or Card(architecture=None, input_size=input_size), classes=classes)
     folder, saved = RunFolder(Path(out)) if out is not None else None, None
@@ -134,7 +135,8 @@ def distill(
         saved = folder.state()
     elif folder:
         settings = {"method_settings": asdict(method), "run": asdict(run)}  # ty: ignore
-        facts = {"input_size": input_size, "versions": versions(), "machine": machine()}
+        facts = {"input_size": input_size, "resolved": {"device": device, "precision": precision}}
+        facts |= {"versions": versions(), "machine": machine()}
         folder.create({**(about or {}), **settings, **facts}, overwrite=overwrite)
 
     recorder = Recorder(folder, card, saved)

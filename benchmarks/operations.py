@@ -1,0 +1,66 @@
+"""Counted floating-point operations of one round, and the floor that they set.
+
+    uv run python benchmarks/operations.py --out results/operations.json
+
+Convolutions and matrix products are counted by torch's own counter, in forward and backward
+passes, as one multiplication and one addition each. The peak is that of the largest matrix product
+in the precision of the run, measured here; the floor is the count divided by it.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from cycle import PAIRS, SIZE, our_rounds
+from zskt.networks import WideResNet
+from zskt.results import write_result
+
+
+def operations_of_a_round(teacher: WideResNet, student: WideResNet) -> float:
+    """Giga-operations of one round of ours."""
+    rounds = our_rounds(teacher, student)
+    next(rounds)
+    with FlopCounterMode(display=False) as counter:
+        next(rounds)
+    return counter.get_total_flops() / 1e9
+
+
+def peak(dtype: torch.dtype, side: int = 4096) -> float:
+    """Giga-operations per second of a large matrix product, the best of five."""
+    one, other = (torch.randn(side, side).to(dtype) for _ in range(2))
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        one @ other
+        seconds.append(time.perf_counter() - start)
+    return 2 * side**3 / 1e9 / min(seconds)
+
+
+def main() -> None:
+    """Count, measure the peak, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, help="a file for the result as JSON")
+    asked = parser.parse_args()
+    start = time.monotonic()
+    peaks = {"bf16": peak(torch.bfloat16), "fp32": peak(torch.float32)}
+    rows = []
+    for name, sizes in PAIRS.items():
+        teacher, student = (WideResNet(*size, classes=10) for size in sizes)
+        counted = operations_of_a_round(teacher, student)
+        row = {"pair": name, "giga_operations": round(counted, 1)}
+        for precision, rate in peaks.items():
+            row[f"{precision}_peak_giga_per_second"] = round(rate)
+            row[f"{precision}_floor_seconds"] = round(counted / rate, 3)
+        rows.append(row)
+        print(row, flush=True)
+    if asked.out:
+        settings = {"batch_size": 128, "input_size": SIZE}
+        seconds = time.monotonic() - start
+        write_result(asked.out, seeds=[], settings=settings, seconds=seconds, rows=rows)
+
+
+if __name__ == "__main__":
+    main()
