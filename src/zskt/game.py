@@ -6,6 +6,7 @@ two networks, a device and a precision, noise, and a memory for everything that 
 restart. It never logs, saves, evaluates or picks a device; the loop never looks inside a method.
 """
 
+import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, TypeVar, runtime_checkable
@@ -56,6 +57,11 @@ class Method(Protocol):
         ...
 
 
+def stream(seed: int, name: str) -> int:
+    """A seed for one purpose, so that no two purposes draw the same numbers."""
+    return zlib.crc32(f"{seed} {name}".encode())
+
+
 class Game:
     """What a method plays with.
 
@@ -94,7 +100,7 @@ class Game:
         self._kept: dict[str, Stateful] = {}
         self._saved = saved
         self._seed = seed
-        self._random = torch.Generator().manual_seed(seed)
+        self._random = torch.Generator().manual_seed(stream(seed, "noise"))
         self.teacher = self._placed(teacher).eval().requires_grad_(False)
         self.student = self._placed(student)
         self.keep(student=self.student)
@@ -108,7 +114,7 @@ class Game:
         players again, finds the other random numbers untouched.
         """
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed + len(self.networks))
+            torch.manual_seed(stream(self._seed, name))
             network = make()
         self.networks[name] = self._placed(network)
         self.keep(**{name: network})

@@ -114,7 +114,7 @@ class ZSKT:
                 images,
                 generator_loss=generator_loss,
                 student_loss=student_loss,
-                attention_loss=maps_apart,
+                attention=maps_apart,
                 teacher_confidence=confidence(target),
                 student_confidence=confidence(logits),
             )

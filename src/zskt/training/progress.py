@@ -8,6 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 PLAIN_EVERY_SECONDS = 10.0
+WIDTH_WITH_BAR = 120
+SHOWN = ("loss", "accuracy", "agreement")
+"""How the names end of what is shown; everything else is in the metrics file."""
 
 
 class ProgressLine:
@@ -23,15 +26,16 @@ class ProgressLine:
     def __init__(self, unit: str, total: int, done: int = 0, *, shown: bool = True):
         self.unit = unit
         self.total = total
-        self.start = self.done = done
+        self.start = done
         self.shown = shown
         self.started = time.monotonic()
         self.last_plain = float("-inf")
         self.facts: dict[str, float] = {}
         self.console = Console(file=sys.stderr)
         self.live = shown and self.console.is_terminal
+        bar = [BarColumn(bar_width=24)] if self.console.width >= WIDTH_WITH_BAR else []
         self.bar = Progress(
-            BarColumn(bar_width=24),
+            *bar,
             TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit),
             TextColumn("{task.fields[text]}"),
             TimeRemainingColumn(),
@@ -53,12 +57,11 @@ class ProgressLine:
         self.bar.stop()
 
     def update(self, done: int, facts: dict[str, float]) -> None:
-        """Show the count and the newest value of each fact."""
-        self.facts.update(facts)
-        self.done = done
+        """Show the count and the newest losses and test figures among the facts."""
+        self.facts.update({n: value for n, value in facts.items() if n.endswith(SHOWN)})
         rate = (done - self.start) / max(time.monotonic() - self.started, 1e-9)
-        values = "  ".join(f"{name} {value:.4g}" for name, value in self.facts.items())
-        text = f"{rate:.3g} {self.unit}/s  {values}"
+        values = (f"{name.removesuffix('_loss')} {value:.3g}" for name, value in self.facts.items())
+        text = "  ".join([f"{rate:.3g}/s", *values])
         if self.live:
             self.bar.update(self.task, completed=done, text=text)
         elif self.shown and self._plain_line_due(done):
@@ -68,7 +71,7 @@ class ProgressLine:
     def say(self, sentence: str) -> None:
         """Print a sentence above the line."""
         if self.shown:
-            self.console.print(sentence, highlight=False)
+            self.console.print(sentence, highlight=False, soft_wrap=True)
 
     def _plain_line_due(self, done: int) -> bool:
         now = time.monotonic()
