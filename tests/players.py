@@ -2,6 +2,7 @@
 
 import copy
 
+import torch
 from torch import nn
 
 from zskt.devices import make_fabric
@@ -21,3 +22,9 @@ def make_game(teacher: nn.Module, student: nn.Module, rounds: int = 5, **kinds) 
         fabric=make_fabric("cpu", "32"),
         **kinds,
     )
+
+
+def same_weights(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks agree in every weight and buffer, bit for bit."""
+    ours, theirs = one.state_dict(), other.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k]) for k in ours)

@@ -5,9 +5,9 @@ import copy
 import torch
 from torch import nn
 
+from players import same_weights
 from zskt.attention import Watched, matching_stages
 from zskt.losses import attention_map
-from zskt.model_file import same_weights
 from zskt.networks import create
 
 SIZE = (3, 32, 32)
@@ -31,7 +31,12 @@ def test_our_own_networks_name_their_stages():
 def test_other_networks_are_matched_by_size():
     teacher, student = network("timm:resnet10t"), network("wrn-10-1")
     ours, theirs = matching_stages(teacher, student, torch.zeros(2, *SIZE))
-    assert len(ours) == len(theirs) >= 1
+    # Its first convolution halves 32x32, and so does its first stage.
+    assert (ours, theirs) == (["act1", "layer1"], ["group2", "group3"])
+    wrapped = nn.Sequential(nn.Identity(), network("wrn-10-1"))
+    ours, theirs = matching_stages(wrapped, network("wrn-10-1"), torch.zeros(2, *SIZE))
+    assert ours[:2] == ["1.group1", "1.group2"]
+    assert theirs == ["group1", "group2", "group3"]
     images = torch.randn(2, *SIZE)
     _, teacher_maps = Watched(teacher, ours)(images)
     _, student_maps = Watched(student, theirs)(images)

@@ -1,6 +1,8 @@
 """The command line: the main job at a tiny scale, and one sentence for everything that is wrong."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -8,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from zskt import UserError, distill
 from zskt.cli import main
 from zskt.model_file import Card, load, write_network
 from zskt.networks import create
 from zskt.results import result
+from zskt.training.run_folder import RunFolder
 
 SIZE = (3, 8, 8)
 RESULT_KEYS = {"command", "settings", "versions", "machine", "git", "seconds", "rows"}
@@ -204,6 +208,55 @@ def test_a_run_stopped_early_goes_on_to_its_end(tmp_path, teacher):
     assert whole == parts
 
 
+def test_only_distillations_can_be_resumed(tmp_path, data, teacher, capsys):
+    assert zskt("demo", "--rounds", 1, "--out", tmp_path / "demo") == 0
+    recipe = ("--epochs", 1, "--batch-size", 16, "--device", "cpu")
+    assert zskt("train", "resnet-8", "--data", data, "--out", tmp_path / "train", *recipe) == 0
+    for made in ("demo", "train"):
+        assert zskt("distill", "--resume", tmp_path / made) == 2
+        assert "was not made by zskt distill" in capsys.readouterr().err
+    assert zskt(*few(teacher, tmp_path / "run")) == 0
+    assert zskt("distill", "--resume", tmp_path / "run", "--student-steps", 3) == 2
+    assert "own settings" in capsys.readouterr().err
+
+
+def test_the_teachers_folder_is_not_overwritten(tmp_path, data, capsys):
+    out = tmp_path / "run"
+    recipe = ("--epochs", 1, "--batch-size", 16, "--device", "cpu")
+    assert zskt("train", "resnet-8", "--data", data, "--out", out, *recipe) == 0
+    assert zskt(*few(out, out, "--overwrite")) == 2
+    assert "the teacher lies in" in capsys.readouterr().err
+    assert load(out)(torch.zeros(1, *SIZE)).shape == (1, 3)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_images_that_the_generator_cannot_draw(tmp_path, teacher, capsys, overwrite):
+    large = tmp_path / "large.safetensors"
+    card = Card(architecture="resnet-8", input_size=(3, 96, 96), classes=3)
+    write_network(large, create("resnet-8", classes=3, input_size=(3, 96, 96)), card)
+    run = tmp_path / "run"
+    assert zskt(*few(teacher, run)) == 0
+    before = (run / "student.safetensors").read_bytes()
+    out = (run, "--overwrite") if overwrite else (tmp_path / "other",)
+    assert zskt(*few(large, *out)) == 2
+    assert "from 8x8 to 64x64" in capsys.readouterr().err
+    assert (run / "student.safetensors").read_bytes() == before
+    assert not (tmp_path / "other").exists()
+
+
+def test_different_numbers_of_classes(tmp_path, teacher, data, capsys):
+    other = tmp_path / "other.safetensors"
+    card = Card(
+        architecture="resnet-8", input_size=SIZE, classes=4, mean=(0.5,) * 3, std=(1.0,) * 3
+    )
+    network = create("resnet-8", classes=4, input_size=SIZE)
+    write_network(other, network, card)
+    assert zskt("evaluate", other, "--teacher", teacher, "--data", data) == 2
+    assert "3 classes" in capsys.readouterr().err
+    with pytest.raises(UserError, match="3 classes and the student 4"):
+        distill(load(teacher), network, input_size=SIZE)
+
+
 def test_a_damaged_checkpoint(tmp_path, teacher, capsys):
     run = tmp_path / "run"
     assert zskt(*few(teacher, run)) == 0
@@ -221,24 +274,49 @@ def test_labels_that_the_network_does_not_have(tmp_path, teacher, data, capsys):
     assert "labels up to 3" in capsys.readouterr().err
 
 
-def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path, teacher, capsys):
+def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(
+    tmp_path, teacher, capsys, monkeypatch
+):
     run = tmp_path / "run"
-    options = ("--student-learning-rate", 1e30, "--save-seconds", 0, "--record-every", 1)
-    assert zskt(*few(teacher, run, *options, rounds=5)) == 2
-    assert "no longer finite" in capsys.readouterr().err
+    calls = []
+
+    def breaks(logits):
+        calls.append(logits)
+        return logits.mean() * (float("nan") if len(calls) > 8 else 1)
+
+    # Two calls in a round: the metrics of round 5 are not finite.
+    monkeypatch.setattr("zskt.methods.zskt.confidence", breaks)
+    assert zskt(*few(teacher, run, "--save-seconds", 0, rounds=9)) == 2
+    assert "in round 5 teacher_confidence is no longer finite" in capsys.readouterr().err
     assert not (run / "student.safetensors").exists()
+    saved = RunFolder(run).state()
+    assert saved is not None
+    assert saved["round"] == 4
+    monkeypatch.undo()
+    assert zskt("distill", "--resume", run) == 0
 
 
-def test_no_space_left(tmp_path, teacher, capsys, monkeypatch):
-    import errno
-    import os
+@pytest.mark.parametrize("writes", range(0, 16, 3))
+def test_no_space_left(tmp_path, teacher, capsys, monkeypatch, writes):
+    """The disk is full after some writes: one sentence, and the run goes on when there is room."""
+    run = tmp_path / "run"
+    synced = []
+    fsync = os.fsync
 
-    def full(_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def full(file):
+        synced.append(file)
+        if len(synced) > writes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(file)
 
-    monkeypatch.setattr("os.fsync", full)
-    assert zskt(*few(teacher, tmp_path / "run")) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        assert zskt(*few(teacher, run, "--save-seconds", 0, rounds=4)) == 2
     assert "No space left" in capsys.readouterr().err
+    if (run / "settings.json").exists():
+        assert zskt("distill", "--resume", run) == 0
+    else:
+        assert zskt(*few(teacher, run)) == 0
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, teacher):
@@ -251,7 +329,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, teacher):
         [sys.executable, "-m", "zskt", *map(str, words)],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    while not (run / "metrics.jsonl").exists() and process.poll() is None:
+    while not RunFolder(run).metrics() and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from players import same_weights
 from zskt.errors import UserError
 from zskt.files import write_atomically
-from zskt.model_file import Card, load, load_weights, read_card, same_weights, write_network
+from zskt.model_file import Card, load, load_weights, read_card, write_network
 from zskt.networks import Generator, create
 from zskt.training.checkpoint import read_state, write_state
 from zskt.training.run_folder import RunFolder
@@ -157,14 +158,15 @@ def test_a_run_is_not_overwritten_by_accident(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.create({"a": 1})
     folder.record({"round": 1})
-    (folder.path / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match=r"--resume .*--overwrite"):
+    mine = folder.path / "thesis.json"
+    mine.write_text("mine")
+    with pytest.raises(UserError, match=r"--overwrite.* --resume"):
         RunFolder(folder.path).create({"a": 2})
     assert folder.settings() == {"a": 1}
     folder.create({"a": 2}, overwrite=True)
     assert folder.settings() == {"a": 2}
     assert folder.metrics() == []
-    assert (folder.path / "notes.txt").read_text() == "mine"
+    assert mine.read_text() == "mine"
 
 
 def test_folders_that_cannot_be_runs(tmp_path):
@@ -184,6 +186,7 @@ def test_folders_that_cannot_be_runs(tmp_path):
 def test_rewinding_forgets_what_came_after(tmp_path):
     folder = RunFolder(tmp_path)
     folder.create({})
+    folder.samples.mkdir()
     for number in (1, 2, 3):
         folder.record({"round": number})
         (folder.samples / f"round-{number:06d}.png").touch()

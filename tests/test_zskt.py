@@ -11,7 +11,7 @@ from players import SIZE, make_game
 from zskt.game import stream
 from zskt.methods import ZSKT
 from zskt.networks import Generator
-from zskt.training.matching import count_classes
+from zskt.training.compatibility import count_classes
 
 ROUNDS = 5
 
@@ -43,7 +43,6 @@ def test_same_weights_as_the_literal_loop(teacher, student):
 def test_fresh_noise_gives_every_student_step_its_own_images(teacher, student):
     seen = []
     student.register_forward_pre_hook(lambda _, images: seen.append(images[0].detach().clone()))
-    game = make_game(teacher, student)
     for fresh, different in ((False, 1), (True, 3)):
         seen.clear()
         method = ZSKT(batch_size=4, student_steps=3, attention=0, fresh_noise=fresh)

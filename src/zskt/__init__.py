@@ -10,16 +10,18 @@ if TYPE_CHECKING:
     from zskt.data import load_data as load_data
     from zskt.errors import UserError as UserError
     from zskt.methods import ZSKT as ZSKT
+    from zskt.model_file import Card as Card
     from zskt.model_file import load as load
     from zskt.model_file import load_weights as load_weights
     from zskt.networks import create as create
     from zskt.training.distill import Distilled as Distilled
-    from zskt.training.distill import Run as Run
     from zskt.training.distill import distill as distill
+    from zskt.training.run import Run as Run
 
 _HOME = {
+    "Card": "zskt.model_file",
     "Distilled": "zskt.training.distill",
-    "Run": "zskt.training.distill",
+    "Run": "zskt.training.run",
     "UserError": "zskt.errors",
     "ZSKT": "zskt.methods",
     "create": "zskt.networks",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from zskt.game import Game
 from zskt.losses import attention_map
+from zskt.modes import evaluating
 
 Images = Float[Tensor, "batch channels height width"]
 
@@ -71,8 +72,8 @@ def matching_stages(
 ) -> tuple[list[str], list[str]]:
     """Names of modules of both networks whose outputs have the same height and width.
 
-    Our own networks name their stages; of any other the last module to run at each spatial size
-    is taken, which is the end of a stage.
+    Our own networks name their stages; of any other, among the outermost modules with an output of
+    a spatial size, the last to run is taken, which is the end of a stage.
 
     Returns:
         The teacher's and the student's names, largest maps first; both empty if nothing matches.
@@ -84,21 +85,22 @@ def matching_stages(
 
 @torch.no_grad()
 def _stages(network: nn.Module, images: Images) -> dict[tuple[int, int], str]:
-    """The last module that runs at each spatial size larger than 1x1."""
+    """The end of the stage at each spatial size larger than 1x1."""
     names = {module: name for name, module in network.named_modules() if name}
     declared = getattr(network, "stages", None)
     if isinstance(declared, tuple):
         names = {module: name for module, name in names.items() if name in declared}
-    was_training = {module: module.training for module in network.modules()}
-    network.eval()
-    try:
-        with recorded(list(names)) as outputs:
-            network(images)
-    finally:
-        for module, mode in was_training.items():
-            module.training = mode
-    return {
-        (output.shape[2], output.shape[3]): names[module]
-        for module, output in outputs.items()
-        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2:] != (1, 1)
-    }
+    with evaluating(network), recorded(list(names)) as outputs:
+        network(images)
+    stages: dict[tuple[int, int], str] = {}
+    for module, output in outputs.items():
+        if not isinstance(output, Tensor) or output.ndim != 4 or output.shape[2:] == (1, 1):
+            continue
+        if output.shape == images.shape:
+            # A module that only normalises the images is no stage.
+            continue
+        size = (output.shape[2], output.shape[3])
+        # Inside the next stage, layers before its stride still have this size; they lie deeper.
+        if size not in stages or names[module].count(".") <= stages[size].count("."):
+            stages[size] = names[module]
+    return stages

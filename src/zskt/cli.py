@@ -44,6 +44,12 @@ def main() -> None:
     except (UserError, CycloptsError) as error:
         _complain(" ".join(str(error).split()))
         sys.exit(2)
+    except RuntimeError as error:
+        # Torch's class is not imported here, where most commands have not needed torch yet.
+        if type(error).__name__ != "OutOfMemoryError":
+            raise
+        _complain("out of memory on the device; take a smaller --batch-size or --device cpu")
+        sys.exit(2)
     except OSError as error:
         _complain(f"{error.filename or 'a file'}: {error.strerror or error}")
         sys.exit(2)

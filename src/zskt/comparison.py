@@ -14,6 +14,7 @@ from zskt.data.image_data import Split
 from zskt.errors import UserError
 from zskt.evaluation import Normalisation, accuracy, agreement, confusion, predict
 from zskt.model_file import Card, parameters
+from zskt.modes import evaluating
 
 LATENCY_RUNS = 30
 
@@ -24,11 +25,12 @@ class Contender:
 
     name: str
     network: nn.Module
+    normalisation: Normalisation
     file: Path | None = None
 
 
 def compare(
-    teacher: Contender, others: Sequence[Contender], split: Split, normalisation: Normalisation
+    teacher: Contender, others: Sequence[Contender], split: Split
 ) -> tuple[list[dict[str, Any]], list[list[int]]]:
     """Measure a teacher and others on a test split.
 
@@ -36,14 +38,13 @@ def compare(
         teacher: what the others are to agree with.
         others: the student first.
         split: test images and labels.
-        normalisation: what all the networks expect.
 
     Returns:
         One row per network (accuracy and agreement from 0 to 1, latency in seconds for one
         image), and the confusion between the teacher (rows) and the first other (columns).
     """
     contenders = [teacher, *others]
-    logits = [predict(each.network, split, normalisation) for each in contenders]
+    logits = [predict(each.network, split, each.normalisation) for each in contenders]
     channels, height, width = split.images.shape[1:]
     rows = [
         {
@@ -62,15 +63,15 @@ def compare(
 @torch.no_grad()
 def latency(network: nn.Module, input_size: tuple[int, int, int]) -> float:
     """Median seconds for one image in eval mode, over 30 runs on the network's own device."""
-    network.eval()
     parameter = next(network.parameters())
     image = torch.zeros(1, *input_size, device=parameter.device, dtype=parameter.dtype)
     seconds = []
-    for _ in range(LATENCY_RUNS + 5):
-        start = perf_counter()
-        # Reading a value back waits for the device.
-        network(image).sum().item()
-        seconds.append(perf_counter() - start)
+    with evaluating(network):
+        for _ in range(LATENCY_RUNS + 5):
+            start = perf_counter()
+            # Reading a value back waits for the device.
+            network(image).sum().item()
+            seconds.append(perf_counter() - start)
     return median(seconds[5:])
 
 
@@ -91,9 +92,11 @@ def check_fits(split: Split, card: Card) -> None:
 
 
 def normalisation_of(card: Card) -> Normalisation:
-    """The normalisation that a network's card tells; raises a `UserError` if it tells none."""
+    """The normalisation that a network's card tells; or a `UserError`."""
     if card.mean is None or card.std is None:
-        raise UserError("the teacher's file does not say how its images are normalised")
+        raise UserError(
+            "the network's file does not say how its images are normalised; train it with zskt"
+        )
     return Normalisation(card.mean, card.std)
 
 

@@ -39,6 +39,9 @@ def make_fabric(device: str = "auto", precision: Precision = "auto") -> Fabric:
     """One process on one device; the arguments and errors are those of `resolve`."""
     device, precision = resolve(device, precision)
     kind, _, index = device.partition(":")
+    if kind == "cuda" and precision == "32":
+        # Convolutions would otherwise round their inputs to 10 bits.
+        torch.backends.cudnn.allow_tf32 = False
     return Fabric(
         accelerator=kind,
         devices=[int(index)] if index and kind == "cuda" else 1,

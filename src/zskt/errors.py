@@ -26,6 +26,8 @@ def check_settings(settings: object, *may_be_zero: str) -> None:
     for name, value in vars(settings).items():
         if type(value) not in (int, float):
             continue
+        if isinstance(value, int) and value >= 2**63:
+            raise UserError(f"--{name.replace('_', '-')} must be below 2**63, not {value}")
         low = "zero or above" if name in may_be_zero else "above zero"
         if not (isfinite(value) and (value > 0 or (value == 0 and name in may_be_zero))):
             raise UserError(f"--{name.replace('_', '-')} must be {low}, not {value}")

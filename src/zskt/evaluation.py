@@ -9,6 +9,7 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from zskt.data.batches import normalise
 from zskt.data.image_data import Split
+from zskt.modes import evaluating
 
 Logits = Float[Tensor, "count classes"]
 
@@ -27,16 +28,14 @@ def predict(
 ) -> Float[Tensor, "count classes"]:
     """Logits of a network in eval mode for every image of a split, on the CPU.
 
-    Computed in the network's own dtype on its own device; its mode is put back afterwards.
+    Computed in the network's own dtype on its own device; its modes are put back afterwards.
     """
-    was_training = network.training
-    network.eval()
     parameter = next(network.parameters())
     logits = []
-    for images in split.images.split(500):
-        ready = normalise(images.to(parameter.device), normalisation.mean, normalisation.std)
-        logits.append(network(ready.to(parameter.dtype)).float().cpu())
-    network.train(was_training)
+    with evaluating(network):
+        for images in split.images.split(500):
+            ready = normalise(images.to(parameter.device), normalisation.mean, normalisation.std)
+            logits.append(network(ready.to(parameter.dtype)).float().cpu())
     return torch.cat(logits)
 
 

@@ -13,7 +13,7 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     never a part.
 
     Raises:
-        UserError: if the disk is full or the folder is not writable; the old file is kept.
+        UserError: if the disk is full or the folder is not writable; no part of it is left.
     """
     data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.tmp")
@@ -31,5 +31,5 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise UserError(
-            f"cannot write {path}: {error.strerror}; what was there before is kept"
+            f"cannot write {path}: {error.strerror}; make room or choose another place"
         ) from error

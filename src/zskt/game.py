@@ -1,14 +1,15 @@
 """The border between a method and whoever runs it.
 
 A method is an object with settings and one verb, `play(game)`: a Python generator that makes its
-players, then yields one `Round` per turn for as long as it is asked. From the `Game` it gets the
-two networks, a device and a precision, noise, and a memory for everything that must survive a
-restart. It never logs, saves, evaluates or picks a device; the loop never looks inside a method.
+players, says `game.ready()`, then yields one `Round` per turn for as long as it is asked. From the
+`Game` it gets the two networks, a device and a precision, noise, and a memory for everything that
+must survive a restart. It never logs, saves, evaluates or picks a device; the loop never looks
+inside a method.
 """
 
 import zlib
-from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
@@ -53,7 +54,7 @@ class Method(Protocol):
     """What the loop asks of a method."""
 
     def play(self, game: "Game") -> Iterator[Round]:
-        """Make the players, then play for ever."""
+        """Make the players, be ready, then play for ever."""
         ...
 
 
@@ -100,20 +101,18 @@ class Game:
         self._kept: dict[str, Stateful] = {}
         self._saved = saved
         self._seed = seed
+        self._cuda = [self.device] if self.device.type == "cuda" else []
         self._random = torch.Generator().manual_seed(stream(seed, "noise"))
         self.teacher = self._placed(teacher).eval().requires_grad_(False)
         self.student = self._placed(student)
         self.keep(student=self.student)
-        if saved is not None:
-            self._random.set_state(saved["noise"])
 
     def network(self, name: str, make: Callable[[], Network]) -> Network:
         """Make a further network, put it on the device, keep its state, save it with the run.
 
-        Its weights are drawn from a seed of their own, so that a resumed run, which makes its
-        players again, finds the other random numbers untouched.
+        Its weights are drawn from a seed of their own.
         """
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(self._cuda):
             torch.manual_seed(stream(self._seed, name))
             network = make()
         self.networks[name] = self._placed(network)
@@ -160,23 +159,23 @@ class Game:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the rest of the run depends on."""
+        random = {"noise": self._random.get_state(), "cpu": torch.get_rng_state()}
+        random |= {str(device): torch.cuda.get_rng_state(device) for device in self._cuda}
         return {
-            "kept": {name: thing.state_dict() for name, thing in self._kept.items()},
-            "noise": self._random.get_state(),
+            "kept": {name: it.state_dict() for name, it in self._kept.items()},
+            "random": random,
         }
+
+    def ready(self) -> None:
+        """Say that the players are made; a resumed run draws its next random numbers from here."""
+        if self._saved is None:
+            return
+        random = self._saved["random"]
+        self._random.set_state(random["noise"])
+        torch.set_rng_state(random["cpu"])
+        for device in self._cuda:
+            if str(device) in random:
+                torch.cuda.set_rng_state(random[str(device)], device)
 
     def _placed(self, network: nn.Module) -> nn.Module:
         return network.to(self.device, self.dtype).to(memory_format=torch.channels_last)
-
-
-@contextmanager
-def frozen(network: nn.Module) -> Generator[None]:
-    """Gradients pass through the network, none are collected for it; flags are put back after."""
-    learning = [p for p in network.parameters() if p.requires_grad]
-    for parameter in learning:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in learning:
-            parameter.requires_grad_(True)

@@ -4,8 +4,9 @@ Every discrepancy D(teacher, student) is a mean over images *and classes*, witho
 the scale of the zero-shot paper's code, and 1/classes of what "batchmean" gives.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import math
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +14,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 Logits = Float[Tensor, "batch classes"]
-Discrepancy = Callable[[Logits, Logits, float], Float[Tensor, ""]]
+
+
+class Discrepancy(Protocol):
+    """The signature of every discrepancy."""
+
+    def __call__(
+        self, teacher: Logits, student: Logits, temperature: float = 1.0
+    ) -> Float[Tensor, ""]:
+        """How far apart they are."""
+        ...
 
 
 def kl(teacher: Logits, student: Logits, temperature: float = 1.0) -> Float[Tensor, ""]:
@@ -33,7 +43,7 @@ def reverse_kl(teacher: Logits, student: Logits, temperature: float = 1.0) -> Fl
 def js(teacher: Logits, student: Logits, temperature: float = 1.0) -> Float[Tensor, ""]:
     """Jensen-Shannon: the mean of KL(p || m) and KL(q || m), m halfway between p and q."""
     log_p, log_q = _log_probabilities(teacher, student, temperature)
-    log_m = torch.logaddexp(log_p, log_q) - torch.log(torch.full_like(log_p, 2.0))
+    log_m = torch.logaddexp(log_p, log_q) - math.log(2)
     return (log_p.exp() * (log_p - log_m) + log_q.exp() * (log_q - log_m)).mean() / 2
 
 

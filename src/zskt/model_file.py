@@ -8,7 +8,6 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
@@ -38,6 +37,20 @@ class Card:
     """Normalisation of the images, pixels taken from 0 to 1; None where it is not known."""
     std: tuple[float, ...] | None = None
     class_names: tuple[str, ...] | None = None
+
+
+def card_of(network: nn.Module, student: Card) -> Card:
+    """The card of a network that a method trained beside a student, in the space of its images."""
+    if not isinstance(network, Generator):
+        return Card(architecture=None, input_size=student.input_size)
+    return Card(
+        architecture="generator",
+        input_size=network.output_size,
+        noise_size=network.noise_size,
+        width=network.width,
+        mean=student.mean,
+        std=student.std,
+    )
 
 
 def write_network(path: Path, network: nn.Module, card: Card, *, half: bool = False) -> None:
@@ -94,13 +107,9 @@ def read_classifier_card(path: Path) -> Card:
     """The card of a classifier that `load` can build.
 
     Raises:
-        UserError: as `read_card`, and if the file holds a generator or a class of the user's own.
+        UserError: as `read_card`, and if the file holds a generator.
     """
     card = read_card(path)
-    if card.architecture is None:
-        raise UserError(
-            f"{path} holds a network of your own class; build it and use zskt.load_weights"
-        )
     if card.classes is None:
         raise UserError(f"{path} holds a {card.architecture}; give a classifier")
     return card
@@ -162,9 +171,3 @@ def _opened(path: Path) -> safe_open:
 def parameters(network: nn.Module) -> int:
     """How many numbers training adjusts."""
     return sum(parameter.numel() for parameter in network.parameters())
-
-
-def same_weights(one: nn.Module, other: nn.Module) -> bool:
-    """Whether two networks agree in every weight and buffer, bit for bit."""
-    ours, theirs = one.state_dict(), other.state_dict()
-    return ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k]) for k in ours)

@@ -36,6 +36,8 @@ def save_sheet(
         std: likewise.
     """
     images = images.detach().float().cpu()
+    if images.shape[1] not in (1, 3):
+        images, mean, std = images[:, :1], mean and mean[:1], std and std[:1]
     if mean is not None and std is not None:
         pixels = images * torch.tensor(std).view(-1, 1, 1) + torch.tensor(mean).view(-1, 1, 1)
     else:
@@ -44,6 +46,7 @@ def save_sheet(
     png = io.BytesIO()
     grid = make_grid(pixels.clamp(0, 1), nrow=8, padding=1, pad_value=1.0)
     save_image(grid, png, format="png")
+    path.parent.mkdir(exist_ok=True)
     write_atomically(path, png.getvalue())
 
 

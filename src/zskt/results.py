@@ -16,7 +16,12 @@ from zskt.files import write_atomically
 
 
 def result(
-    *, seeds: Sequence[int], settings: Mapping[str, Any], seconds: float, rows: Sequence[dict]
+    *,
+    seeds: Sequence[int],
+    settings: Mapping[str, Any],
+    seconds: float,
+    rows: Sequence[dict],
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """One result as JSON would hold it; shares and accuracies in the rows are 0 to 1.
 
@@ -25,13 +30,14 @@ def result(
         settings: everything that was set, defaults included.
         seconds: wall time of the whole command.
         rows: one plain dictionary per line of the table.
+        device: where it was computed.
     """
     return {
         "command": command(),
         **({"seed": seeds[0]} if len(seeds) == 1 else {"seeds": list(seeds)}),
         "settings": dict(settings),
         "versions": versions(),
-        "machine": machine(),
+        "machine": machine(device),
         "git": commit(),
         "seconds": round(seconds, 1),
         "rows": list(rows),
@@ -50,8 +56,9 @@ def write_result(*paths: Path | None, **parts: Any) -> None:
 def command() -> str:
     """The command line as a user would type it."""
     program = Path(sys.argv[0])
-    name = "zskt" if program.stem in ("zskt", "__main__") else f"python {program.name}"
-    return shlex.join([*name.split(), *sys.argv[1:]])
+    if program.stem in ("zskt", "__main__"):
+        return shlex.join(["zskt", *sys.argv[1:]])
+    return shlex.join(["python", f"{program.parent.name}/{program.name}", *sys.argv[1:]])
 
 
 def versions() -> dict[str, str]:
@@ -60,8 +67,8 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 
-def machine() -> dict[str, Any]:
-    """The processor and, where there is one, the accelerator."""
+def machine(device: str = "cpu") -> dict[str, Any]:
+    """The processor and, if the device is one, the GPU."""
     capabilities = torch.cpu.get_capabilities()
     return {
         "system": f"{platform.system()} {platform.machine()}",
@@ -69,15 +76,20 @@ def machine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "avx512_bf16": bool(capabilities.get("avx512_bf16", False)),
         "amx_bf16": bool(capabilities.get("amx_bf16", False)),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "gpu": torch.cuda.get_device_name(device) if device.startswith("cuda") else None,
     }
 
 
 def commit() -> str | None:
-    """The git commit of the sources, with `+changes` if they differ from it; None outside git."""
-    here = Path(__file__).parent
-    run = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes"],
-        cwd=here, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    """The git commit of the sources, with `+changes` if they differ; None outside our own tree."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    describe = ["git", "-C", str(root), "describe", "--always", "--abbrev=12", "--exclude=*"]
+    try:
+        run = subprocess.run(
+            [*describe, "--dirty=+changes"], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return None
     return run.stdout.strip() or None

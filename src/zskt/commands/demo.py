@@ -22,7 +22,8 @@ from zskt.methods import ZSKT
 from zskt.model_file import load, network_file, read_card
 from zskt.networks import create
 from zskt.results import command, write_result
-from zskt.training.distill import Run, distill
+from zskt.training.distill import distill
+from zskt.training.run import Run
 from zskt.training.run_folder import RunFolder
 from zskt.training.train import Recipe
 
@@ -93,9 +94,9 @@ def _distil_and_judge(
     print(f"Distilling {TEACHER} into {STUDENT} with seed {run.seed}, without data.")
     distill(
         teacher, student, input_size=card.input_size, method=METHOD,
-        run=replace(run, evaluate_every=max(1, run.rounds // 40)), judge=keep,
+        run=replace(run, evaluate_every=max(1, run.rounds // 40)), measure=keep,
         out=folder, overwrite=overwrite, card=replace(card, architecture=STUDENT),
-        about={"command": command(), "teacher": TEACHER, "student": STUDENT},
+        about={"command": command(), "command_name": "demo"},
     )  # fmt: skip
 
     # Only now is a real image looked at.
@@ -107,11 +108,11 @@ def _distil_and_judge(
         past.load_state_dict(weights)
         RunFolder(folder).record({"round": number, **judge(number, past)})
     contenders = [
-        Contender(f"teacher {TEACHER}", teacher, teacher_file),
-        Contender(f"student {STUDENT}", student, folder / "student.safetensors"),
-        Contender(f"untrained {STUDENT}", untrained),
+        Contender(f"teacher {TEACHER}", teacher, normalisation, teacher_file),
+        Contender(f"student {STUDENT}", student, normalisation, folder / "student.safetensors"),
+        Contender(f"untrained {STUDENT}", untrained, normalisation),
     ]
-    rows, confused = compare(contenders[0], contenders[1:], data.test, normalisation)
+    rows, confused = compare(contenders[0], contenders[1:], data.test)
     print_rows(rows)
     settings = {"teacher": TEACHER, "student": STUDENT, "data": "digits", "seed": run.seed}
     seconds = time.monotonic() - start

@@ -48,12 +48,15 @@ def evaluate_command(
         )
     where = make_fabric(device, "32").device
     contenders = [
-        Contender(f"{role} {cards[role].architecture}", load(file).to(where), file)
+        Contender(
+            f"{role} {cards[role].architecture}",
+            load(file).to(where),
+            normalisation_of(cards[role]),
+            file,
+        )
         for role, file in files.items()
     ]
-    rows, confused = compare(
-        contenders[0], contenders[1:], test, normalisation_of(cards["teacher"])
-    )
+    rows, confused = compare(contenders[0], contenders[1:], test)
     print_rows(rows)
     settings = {"student": str(student), "teacher": str(teacher), "data": data, "device": device}
     names = cards["teacher"].class_names or tuple(str(n) for n in range(len(confused)))

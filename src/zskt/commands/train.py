@@ -9,11 +9,12 @@ import torch
 from cyclopts import Parameter
 
 from zskt.data import load_data
-from zskt.devices import Precision, make_fabric
+from zskt.devices import Precision, make_fabric, resolve
 from zskt.evaluation import Normalisation, accuracy, predict
 from zskt.model_file import Card, load, write_network
 from zskt.networks import create
-from zskt.results import machine, versions, write_result
+from zskt.results import command, machine, versions, write_result
+from zskt.training.compatibility import count_logits
 from zskt.training.progress import ProgressLine
 from zskt.training.run_folder import RunFolder
 from zskt.training.train import Recipe, epochs
@@ -47,15 +48,17 @@ def train_command(
         results: a further file for the result as JSON.
     """
     start = time.monotonic()
-    images = load_data(data, data_dir)
+    device, precision = resolve(device, precision)
     fabric = make_fabric(device, precision)
+    images = load_data(data, data_dir)
     torch.manual_seed(recipe.seed)
     model = create(network, classes=images.classes, input_size=images.input_size)
-    folder = RunFolder(out)
+    count_logits(network, model, images.input_size)
     settings = {"network": network, "data": data, "half": half}
-    settings |= {"device": device, "precision": precision}
-    settings |= asdict(recipe)
-    folder.create({**settings, "versions": versions(), "machine": machine()}, overwrite=overwrite)
+    settings |= {"device": device, "precision": precision, **asdict(recipe)}
+    folder = RunFolder(out)
+    about = {"command": command(), "command_name": "train", "versions": versions()}
+    folder.create({**about, "machine": machine(device), **settings}, overwrite=overwrite)
 
     normalisation = Normalisation(images.mean, images.std)
     model = model.to(fabric.device).to(memory_format=torch.channels_last)
@@ -66,7 +69,8 @@ def train_command(
                 logits = predict(model, images.test, normalisation)
                 row["test_accuracy"] = accuracy(logits, images.test.labels)
             folder.record({**row, "seconds": round(time.monotonic() - start, 1)})
-            line.update(number, {name: value for name, value in row.items() if name != "epoch"})
+            line.show(row)
+            line.advance(number)
 
     card = Card(
         architecture=network,
@@ -89,5 +93,6 @@ def train_command(
         settings=settings,
         seconds=seconds,
         rows=[row],
+        device=device,
     )
     print(f"{file}: test accuracy {final:.2%} after {recipe.epochs} epochs, {seconds:.0f} s")

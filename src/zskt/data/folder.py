@@ -10,6 +10,8 @@ from torchvision.datasets import ImageFolder
 from zskt.data.image_data import ImageData, Split, image_data
 from zskt.errors import UserError
 
+GREY_MODES = ("1", "L", "LA")
+
 
 def read_folder(path: Path) -> ImageData:
     """Read every image into memory; all must have the size of the first and the same classes.
@@ -49,7 +51,9 @@ def _pixels(file: str) -> np.ndarray:
     """(height, width) of a grey image, (height, width, 3) of any other."""
     try:
         with Image.open(file) as image:
-            return np.array(image if image.mode == "L" else image.convert("RGB"))
+            if image.mode.startswith(("I", "F")):
+                raise UserError(f"{file} has more than 8 bits per pixel; save it with 8")
+            return np.array(image.convert("L" if image.mode in GREY_MODES else "RGB"))
     except (UnidentifiedImageError, OSError) as error:
         raise UserError(f"{file} is no whole image; remove it or make it anew") from error
 

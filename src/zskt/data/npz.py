@@ -37,9 +37,16 @@ def read_npz(path: Path) -> ImageData:
         )
     train, test = (_split(arrays, part, path) for part in ("train", "test"))
     if "class_names" in arrays:
+        if arrays["class_names"].ndim != 1:
+            raise UserError(f"class_names in {path} must be a list of names")
         names = tuple(str(name) for name in arrays["class_names"])
     else:
         highest = max((int(split.labels.max()) for split in (train, test) if len(split)), default=0)
+        if highest >= len(train):
+            raise UserError(
+                f"the labels in {path} go up to {highest} with {len(train)} training images; "
+                "labels must count classes from 0"
+            )
         names = tuple(str(label) for label in range(highest + 1))
     # What the images show is not known, so mirror images are not taken for granted.
     return image_data(train, test, names, flips=False)

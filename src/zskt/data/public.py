@@ -17,7 +17,8 @@ def read_public(name: str, data_dir: Path) -> ImageData:
 
     Args:
         name: one of the five.
-        data_dir: where torchvision keeps or puts the files.
+        data_dir: where torchvision keeps or puts the files. It unpickles those of CIFAR, after it
+            has compared their MD5 with the known one.
 
     Raises:
         UserError: if the files are not there and cannot be downloaded.

@@ -22,6 +22,7 @@ student and the generator in train mode throughout: batch norm sees only generat
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -30,8 +31,9 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from zskt.attention import watch_stages
 from zskt.errors import check_settings
-from zskt.game import Game, Round, frozen
+from zskt.game import Game, Round
 from zskt.losses import DISCREPANCIES, attention_transfer, confidence
+from zskt.modes import frozen
 from zskt.networks.generator import Generator
 
 
@@ -79,13 +81,11 @@ class ZSKT:
         game.keep(student_adam=student_adam, generator_adam=generator_adam)
         game.keep(student_decay=student_decay, generator_decay=generator_decay)
         watched_teacher, watched_student = watch_stages(game, wanted=self.attention > 0)
-
-        def distance(target, logits):
-            return DISCREPANCIES[self.discrepancy](target, logits, self.temperature)
+        distance = partial(DISCREPANCIES[self.discrepancy], temperature=self.temperature)
+        game.ready()
 
         while True:
             noise = game.noise(self.batch_size, self.noise_size)
-
             with frozen(student):
                 for _ in range(self.generator_steps):
                     with game.autocast():

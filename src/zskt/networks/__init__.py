@@ -37,6 +37,18 @@ def create(name: str, *, classes: int, input_size: tuple[int, int, int]) -> nn.M
     Raises:
         UserError: if the name is unknown or the network cannot take the input size.
     """
+    network = _new(name, classes, input_size)
+    network.zskt_architecture = name  # ty: ignore  # so that a file of it can name it
+    return network
+
+
+def architecture_of(network: nn.Module) -> str | None:
+    """The name by which `create` made a network; None if it did not."""
+    name = getattr(network, "zskt_architecture", None)
+    return name if isinstance(name, str) else None
+
+
+def _new(name: str, classes: int, input_size: tuple[int, int, int]) -> nn.Module:
     channels, height, width = input_size
     try:
         if found := re.fullmatch(r"wrn-(\d+)-(\d+)", name):
@@ -48,14 +60,14 @@ def create(name: str, *, classes: int, input_size: tuple[int, int, int]) -> nn.M
     except ValueError as error:
         raise UserError(f"cannot make {name}: {error}") from error
     if name.startswith("timm:"):
-        return from_timm(name.removeprefix("timm:"), classes, channels)
+        return _from_timm(name.removeprefix("timm:"), classes, channels)
     raise unknown("network", name, [known for known in NETWORKS if known != "timm:NAME"])
 
 
-def from_timm(name: str, classes: int, channels: int) -> nn.Module:
+def _from_timm(name: str, classes: int, channels: int) -> nn.Module:
     """A timm classifier with random weights; timm is slow to import, hence here."""
     import timm
 
-    if name not in timm.list_models():
+    if not timm.is_model(name):
         raise unknown("timm network", name, timm.list_models())
     return timm.create_model(name, num_classes=classes, in_chans=channels)

@@ -1,4 +1,4 @@
-"""The paper's generator: noise to images, two or more upsampling stages, no output squashing.
+"""The paper's generator: noise to images by upsampling, the output not squashed.
 
 Micaelli & Storkey (2019), authors' code: Linear, BN, then for each stage an upsampling by 2, a
 3x3 convolution, BN and LeakyReLU(0.2); a last convolution and a last affine BN, so that images
@@ -10,12 +10,15 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zskt.errors import UserError
+
 
 class Generator(nn.Module):
     """Noise (batch, noise_size) to images (batch, channels, height, width).
 
-    The first map is about 8x8 (4x4 for images smaller than 16x16), doubled at each stage until it
-    is at least as large as the images, which are cut from it where they are no multiple.
+    The number of stages follows the larger side of the images: one up to 16, two up to 32, three
+    up to 64. The first map is the image's size halved as often, rounded up; what comes out too
+    large is cut.
 
     Args:
         output_size: channels, height and width of the images, 8x8 to 64x64.
@@ -23,14 +26,14 @@ class Generator(nn.Module):
         width: channels of the first maps; the last stage has half as many.
 
     Raises:
-        ValueError: if the images are smaller than 8x8 or larger than 64x64.
+        UserError: if the images are smaller than 8x8 or larger than 64x64.
     """
 
     def __init__(self, output_size: tuple[int, int, int], noise_size: int = 100, width: int = 128):
         super().__init__()
         channels, *sides = output_size
         if min(sides) < 8 or max(sides) > 64:
-            raise ValueError(
+            raise UserError(
                 f"the generator draws images from 8x8 to 64x64, not {sides[0]}x{sides[1]}"
             )
         stages = max(1, (max(sides) - 1).bit_length() - 3)

@@ -30,7 +30,7 @@ class Block(nn.Module):
 
 
 class WideResNet(nn.Module):
-    """WRN-d-k for square images of any size that is a multiple of 4.
+    """WRN-d-k for images of any size.
 
     Args:
         depth: layers, 6n + 4 (10, 16, 22, 28, 34, 40, ...).
@@ -39,15 +39,18 @@ class WideResNet(nn.Module):
         channels: channels of the images.
 
     Raises:
-        ValueError: if the depth is not 6n + 4.
+        ValueError: if the depth is not 6n + 4 or the width below 1.
     """
 
     stages = ("group1", "group2", "group3")
 
     def __init__(self, depth: int, width: int, classes: int, channels: int = 3):
         super().__init__()
-        if depth < 10 or (depth - 4) % 6:
-            raise ValueError(f"a WRN has depth 6n + 4 (10, 16, 22, 28, 40, ...), not {depth}")
+        if depth < 10 or (depth - 4) % 6 or width < 1:
+            raise ValueError(
+                f"a WRN has depth 6n + 4 (10, 16, 22, 28, 40, ...) and a width of at least 1, "
+                f"not {depth} and {width}"
+            )
         blocks = (depth - 4) // 6
         widths = [16, 16 * width, 32 * width, 64 * width]
         self.stem = nn.Conv2d(channels, widths[0], 3, padding=1, bias=False)

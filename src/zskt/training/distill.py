@@ -3,9 +3,9 @@
     set up the game, from the checkpoint if there is one
     for every round
         the method plays                       (its file says how)
-        now and then: record, draw, judge, save
+        now and then: record, draw, measure, save
 
-This file knows nothing of a particular method, and a method nothing of this file.
+This file looks into no method, and a method knows nothing of this file.
 """
 
 import copy
@@ -17,53 +17,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from zskt.devices import Precision, make_fabric, resolve
-from zskt.errors import check_settings
+from zskt.devices import make_fabric, resolve
 from zskt.game import Game, Method
 from zskt.methods import ZSKT
 from zskt.model_file import Card
+from zskt.networks import architecture_of
 from zskt.results import machine, versions
-from zskt.training.matching import count_classes
+from zskt.training.compatibility import count_classes
 from zskt.training.progress import ProgressLine
-from zskt.training.recorder import Recorder, restore_random
-from zskt.training.run_folder import RunFolder
+from zskt.training.recorder import Recorder
+from zskt.training.run import Run
 from zskt.training.stopping import Stopped, StopRequest, stop_request
 
-SHEETS = 12
-"""Sample sheets in a run, besides that of the first round."""
-
-Judge = Callable[[int, nn.Module], dict[str, float]]
-"""What measures the student after a round now and then, for example on a test set."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """Settings of a run, whatever the method."""
-
-    rounds: int = 80_000
-    """Turns of the game, over which learning rates decay."""
-    until: int | None = None
-    """The round to stop at, if the run is not to be played to its end at once."""
-    seed: int = 0
-    """For weights, noise and everything else that is drawn."""
-    device: str = "auto"
-    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps`."""
-    precision: Precision = "auto"
-    """`bf16` autocast, exact `32`, or `auto`: bf16 where the hardware has it."""
-    record_every: int = 10
-    """Rounds between two rows of metrics."""
-    evaluate_every: int | None = None
-    """Rounds between two looks at the test set, if one is given; by default 100 in a run."""
-    save_seconds: float = 60.0
-    """Seconds between two checkpoints: how much a kill can cost."""
-
-    def __post_init__(self):
-        check_settings(self, "seed", "save_seconds")
-
-    @property
-    def end(self) -> int:
-        """The last round to be played."""
-        return min(self.rounds, self.until or self.rounds)
+Measure = Callable[[int, nn.Module], dict[str, float]]
+"""What looks at the student after a round now and then, for example on a test set."""
 
 
 @dataclass
@@ -73,7 +40,7 @@ class Distilled:
     student: nn.Module
     """The network that was passed in, trained, in eval mode."""
     networks: dict[str, nn.Module]
-    """What else the method trained, by name; empty if a resumed run had nothing left to play."""
+    """What else the method trained, by name, in eval mode, on the student's device."""
     history: list[dict[str, Any]]
     """The recorded metrics, oldest first."""
     folder: Path | None
@@ -95,7 +62,7 @@ def distill(
     out: str | Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    judge: Judge | None = None,
+    measure: Measure | None = None,
     card: Card | None = None,
     about: Mapping[str, Any] | None = None,
     progress: bool = True,
@@ -105,15 +72,17 @@ def distill(
     Args:
         teacher: a module from images (batch, channels, height, width), normalised as it was
             trained on, to logits (batch, classes). It is copied and never changed.
-        student: a module of the same kind, trained in place, in its own dtype.
+        student: a module of the same kind, trained in place, in its own dtype; it comes back to the
+            device it is on.
         input_size: channels, height and width of the teacher's images.
         method: what to play; by default zero-shot knowledge transfer with the authors' settings.
         run: how long, where and how precisely.
         out: a run folder to write; without it nothing is written.
         resume: go on with the run in `out` as if it had never stopped.
         overwrite: replace the run in `out`.
-        judge: measures the student now and then; its numbers are recorded, never acted on.
-        card: what the student's file says of it; `input_size` and `classes` are filled in.
+        measure: looks at the student now and then; its numbers are recorded, never acted on.
+        card: what the student's file says of it; `input_size` and `classes` are filled in, and the
+            architecture of a network that `zskt.create` made.
         about: what the caller wants in `settings.json` besides.
         progress: show how far it is.
 
@@ -122,46 +91,48 @@ def distill(
 
     Raises:
         UserError: for networks that do not fit the input size or each other, a folder in use, a
-            full disk, or a loss that is no longer finite.
+            run to resume that was started with other settings, a full disk, or a loss that is no
+            longer finite.
         Stopped: after Ctrl-C, at the end of a round, with the state saved.
     """
     method, run = method or ZSKT(), run or Run()
     device, precision = resolve(run.device, run.precision)
-    fabric = make_fabric(device, precision)
+    run = replace(run, precision=precision)
     classes = count_classes(teacher, student, input_size)
-    card = replace(card or Card(architecture=None, input_size=input_size), classes=classes)
-    folder, saved = RunFolder(Path(out)) if out is not None else None, None
-    if folder and resume:
-        saved = folder.state()
-    elif folder:
-        settings = {"method_settings": asdict(method), "run": asdict(run)}  # ty: ignore
-        facts = {"input_size": input_size, "resolved": {"device": device, "precision": precision}}
-        facts |= {"versions": versions(), "machine": machine()}
-        folder.create({**(about or {}), **settings, **facts}, overwrite=overwrite)
-
-    recorder = Recorder(folder, card, saved)
-    line = ProgressLine("rounds", run.end, recorder.round, shown=progress)
-    cuda = [fabric.device] if fabric.device.type == "cuda" else []
-    with torch.random.fork_rng(cuda), stop_request() as stop, line:
-        torch.manual_seed(run.seed)
-        game = Game(
-            copy.deepcopy(teacher),
-            student,
-            input_size=input_size,
-            classes=classes,
-            rounds=run.rounds,
-            seed=run.seed,
-            fabric=fabric,
-            tell=line.say,
-            saved=saved["game"] if saved else None,
-        )
-        if saved:
-            restore_random(saved["random"], game.device)
-        play(method, game, run, recorder, line, stop, judge)
-    student.eval()
-    return Distilled(
-        student, game.networks, recorder.history, Path(out) if out is not None else None
+    card = card or Card(architecture=architecture_of(student), input_size=input_size)
+    settings = {**(about or {}), "method_settings": asdict(method), "run": asdict(run)}  # ty: ignore
+    settings |= {"input_size": input_size, "versions": versions(), "machine": machine(device)}
+    recorder = Recorder(
+        Path(out) if out is not None else None,
+        replace(card, input_size=input_size, classes=classes),
+        settings,
+        resume=resume,
+        overwrite=overwrite,
     )
+    home = next(student.parameters()).device
+    fabric = make_fabric(device, precision)
+    cuda = [fabric.device] if fabric.device.type == "cuda" else []
+    line = ProgressLine("rounds", run.end, recorder.round, shown=progress)
+    try:
+        with torch.random.fork_rng(cuda), stop_request() as stop, line:
+            torch.manual_seed(run.seed)
+            game = Game(
+                copy.deepcopy(teacher),
+                student,
+                input_size=input_size,
+                classes=classes,
+                rounds=run.rounds,
+                seed=run.seed,
+                fabric=fabric,
+                tell=line.say,
+                saved=recorder.saved,
+            )
+            play(method, game, run, recorder, line, stop, measure)
+    finally:
+        student.to(home)
+    for network in (student, *game.networks.values()):
+        network.to(home).eval()
+    return Distilled(student, game.networks, recorder.history, recorder.path)
 
 
 def play(
@@ -171,21 +142,22 @@ def play(
     recorder: Recorder,
     line: ProgressLine,
     stop: StopRequest,
-    judge: Judge | None,
+    measure: Measure | None,
 ) -> None:
     """Play the rounds that are left."""
-    evaluate_every = run.evaluate_every or max(1, run.rounds // 100)
-    sheet_every = max(1, run.rounds // SHEETS)
     turns = method.play(game)
     for number in range(recorder.round + 1, run.end + 1):
         turn = next(turns)
         last = number == run.end
-        judged = {}
-        if judge and (last or number % evaluate_every == 0):
-            judged = judge(number, game.student)
-        if last or judged or number % run.record_every == 0:
-            line.update(number, recorder.metrics(number, turn, judged))
-        if number == 1 or number % sheet_every == 0:
+        if number == 1:
+            recorder.begin()
+        looked = {}
+        if measure and (last or run.evaluates(number)):
+            looked = measure(number, game.student)
+        if last or looked or number % run.record_every == 0:
+            line.show(recorder.metrics(number, turn, looked))
+        line.advance(number)
+        if run.draws(number):
             recorder.sheet(number, turn)
         if last:
             # Before the checkpoint, after which nothing is left to play.
@@ -193,5 +165,4 @@ def play(
         if last or stop.made or recorder.save_due(run.save_seconds):
             recorder.save(number, turn, game)
         if stop.made and not last:
-            how = f"go on with --resume {recorder.folder.path}" if recorder.folder else "not saved"
-            raise Stopped(f"stopped after round {number} of {run.rounds}; {how}")
+            raise Stopped(f"stopped after round {number} of {run.rounds}{recorder.where}")

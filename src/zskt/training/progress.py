@@ -2,10 +2,11 @@
 
 import sys
 import time
+from datetime import timedelta
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 PLAIN_EVERY_SECONDS = 10.0
 WIDTH_WITH_BAR = 120
@@ -38,7 +39,6 @@ class ProgressLine:
             *bar,
             TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit),
             TextColumn("{task.fields[text]}"),
-            TimeRemainingColumn(),
             console=self.console,
             disable=not self.live,
         )
@@ -56,17 +56,22 @@ class ProgressLine:
     ) -> None:
         self.bar.stop()
 
-    def update(self, done: int, facts: dict[str, float]) -> None:
-        """Show the count and the newest losses and test figures among the facts."""
+    def show(self, facts: dict[str, float]) -> None:
+        """Take the newest losses and test figures among the facts."""
         self.facts.update({n: value for n, value in facts.items() if n.endswith(SHOWN)})
+
+    def advance(self, done: int) -> None:
+        """Show the count with the newest facts."""
+        if not (self.live or (self.shown and self._plain_line_due(done))):
+            return
         rate = (done - self.start) / max(time.monotonic() - self.started, 1e-9)
         values = (f"{name.removesuffix('_loss')} {value:.3g}" for name, value in self.facts.items())
-        text = "  ".join([f"{rate:.3g}/s", *values])
+        left = timedelta(seconds=round((self.total - done) / rate)) if rate else "?"
+        text = "  ".join([f"{rate:.3g}/s", *values, f"{left} left"])
         if self.live:
             self.bar.update(self.task, completed=done, text=text)
-        elif self.shown and self._plain_line_due(done):
-            left = (self.total - done) / max(rate, 1e-9)
-            print(f"{done}/{self.total} {self.unit}  {text}  {left:.0f} s left", file=sys.stderr)
+        else:
+            print(f"{done}/{self.total} {self.unit}  {text}", file=sys.stderr)
 
     def say(self, sentence: str) -> None:
         """Print a sentence above the line."""

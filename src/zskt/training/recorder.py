@@ -1,14 +1,14 @@
 """What a run leaves behind: rows of metrics, sample sheets, checkpoints, and the final networks."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from zskt.errors import UserError
 from zskt.game import Game, Round
-from zskt.model_file import Card, write_network
-from zskt.networks import Generator
+from zskt.model_file import Card, card_of, write_network
 from zskt.pictures import save_sheet
 from zskt.training.run_folder import RunFolder
 
@@ -17,18 +17,53 @@ class Recorder:
     """Keeps the history of a run, and writes it to a folder if there is one.
 
     Args:
-        folder: where to write; None keeps the history in memory only.
+        path: the run folder; None keeps the history in memory only.
         card: what is known of the images and the student.
-        saved: the checkpoint that the run goes on from.
+        settings: everything that was set.
+        resume: go on with the run in the folder.
+        overwrite: replace the run in the folder.
+
+    Raises:
+        UserError: if the folder may not be written, or holds no run with these settings to resume.
     """
 
-    def __init__(self, folder: RunFolder | None, card: Card, saved: dict[str, Any] | None):
-        self.folder = folder
+    def __init__(
+        self,
+        path: Path | None,
+        card: Card,
+        settings: dict[str, Any],
+        *,
+        resume: bool,
+        overwrite: bool,
+    ):
+        if resume and path is None:
+            raise UserError("a run without a folder cannot be resumed; give out")
+        self.path = path
+        self.folder = RunFolder(path) if path is not None else None
         self.card = card
-        self.round: int = saved["round"] if saved else 0
-        self.history = folder.rewind(self.round) if folder else []
-        self._before: float = saved["seconds"] if saved else 0.0
+        self.settings = settings
+        self.resumed = resume
+        self.overwrite = overwrite
+        self.saved: dict[str, Any] | None = None
+        if self.folder and resume:
+            check_same_run(self.folder, settings)
+            self.saved = self.folder.state()
+        elif self.folder:
+            self.folder.check(overwrite=overwrite)
+        self.round: int = self.saved["round"] if self.saved else 0
+        self.history = self.folder.rewind(self.round) if self.folder and resume else []
+        self._before: float = self.saved["seconds"] if self.saved else 0.0
         self._started = self._last_save = time.monotonic()
+
+    @property
+    def where(self) -> str:
+        """The end of a sentence that says where the state is."""
+        return f"; its state is saved in {self.path}" if self.path else ""
+
+    def begin(self) -> None:
+        """Make the folder, when the first round has shown that the run can be played."""
+        if self.folder and not self.resumed:
+            self.folder.create(self.settings, overwrite=self.overwrite)
 
     @property
     def seconds(self) -> float:
@@ -69,41 +104,33 @@ class Recorder:
         self.round = number
         self._last_save = time.monotonic()
         if self.folder:
-            random = {"cpu": torch.get_rng_state()}
-            if game.device.type == "cuda":
-                random["cuda"] = torch.cuda.get_rng_state(game.device)
-            state = {"game": game.state_dict(), "random": random}
-            self.folder.save_state({"round": number, "seconds": self.seconds, **state})
+            state = {"round": number, "seconds": self.seconds}
+            self.folder.save_state({**state, **game.state_dict()})
 
     def finish(self, game: Game) -> None:
         """Write the networks."""
-        if self.folder is None:
+        if self.path is None:
             return
         for name, network in game.networks.items():
-            card = Card(architecture=None, input_size=game.input_size)
-            if isinstance(network, Generator):
-                card = generator_card(network, self.card)
-            write_network(self.folder.path / f"{name}.safetensors", network, card)
-        write_network(self.folder.path / "student.safetensors", game.student, self.card)
+            write_network(self.path / f"{name}.safetensors", network, card_of(network, self.card))
+        write_network(self.path / "student.safetensors", game.student, self.card)
 
 
-def generator_card(generator: Generator, student: Card) -> Card:
-    """A generator draws in the space that its student sees."""
-    return Card(
-        architecture="generator",
-        input_size=generator.output_size,
-        noise_size=generator.noise_size,
-        width=generator.width,
-        mean=student.mean,
-        std=student.std,
-    )
+def check_same_run(folder: RunFolder, settings: dict[str, Any]) -> None:
+    """Raise a `UserError` unless the run in a folder was started with these settings.
 
-
-def restore_random(random: dict[str, torch.Tensor], device: torch.device) -> None:
-    """Put torch's own random generators back to where a checkpoint has them."""
-    torch.set_rng_state(random["cpu"])
-    if device.type == "cuda" and "cuda" in random:
-        torch.cuda.set_rng_state(random["cuda"], device)
+    How far to play now, where, and how often to save may differ.
+    """
+    asked = folder.settings()
+    if "method_settings" not in asked:
+        raise UserError(f"{folder.path} was not made by a distillation; it cannot be resumed")
+    for part, free in {"method_settings": (), "run": ("until", "device", "save_seconds")}.items():
+        for name, value in settings[part].items():
+            if name not in free and value != asked[part][name]:
+                raise UserError(
+                    f"{folder.path} was started with {name} {asked[part][name]}, not {value}; "
+                    "resume it with its own settings"
+                )
 
 
 def check_finite(number: int, turn: Round, game: Game | None = None) -> None:
@@ -119,5 +146,5 @@ def check_finite(number: int, turn: Round, game: Game | None = None) -> None:
     if broken:
         raise UserError(
             f"in round {number} {broken[0]} is no longer finite; lower the learning rates or use "
-            "--precision 32 (the last good checkpoint is kept)"
+            "--precision 32 (a checkpoint from before is kept)"
         )

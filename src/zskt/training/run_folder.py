@@ -9,13 +9,17 @@ result.json               the result, when the run has ended
 """
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from zskt.errors import UserError
 from zskt.files import write_atomically
 from zskt.training.checkpoint import read_state, write_state
+
+LEFT_BY_A_RUN = (
+    "student.safetensors", "generator.safetensors", "model.safetensors", "result.json",
+    "evaluation.json", "generated.png", "curves.png", "confusion.png",
+)  # fmt: skip
 
 
 class RunFolder:
@@ -34,6 +38,21 @@ class RunFolder:
         """Whether a run was started here."""
         return self.settings_file.exists()
 
+    def check(self, *, overwrite: bool) -> None:
+        """Raise a `UserError` if `create` would refuse."""
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{self.path} is a file; give --out a folder that is new or empty")
+        # A kill can leave a temporary file, whose name starts with a dot.
+        if not self.path.exists() or all(file.name[0] == "." for file in self.path.iterdir()):
+            return
+        if not self.holds_run:
+            raise UserError(f"{self.path} holds other files; give --out a new or empty folder")
+        if not overwrite:
+            raise UserError(
+                f"{self.path} already holds a run; replace it with --overwrite, give another "
+                "--out, or go on with zskt distill --resume"
+            )
+
     def create(self, settings: dict[str, Any], *, overwrite: bool = False) -> None:
         """Make the folder and write the settings.
 
@@ -41,22 +60,10 @@ class RunFolder:
             UserError: if the folder holds anything and may not be overwritten, or cannot be
                 written; what is there is kept.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise UserError(f"{self.path} is a file; give --out a folder that is new or empty")
-        if self.path.exists() and any(self.path.iterdir()):
-            if not self.holds_run:
-                raise UserError(f"{self.path} holds other files; give --out a new or empty folder")
-            if not overwrite:
-                raise UserError(
-                    f"{self.path} already holds a run; go on with --resume {self.path}, replace "
-                    "it with --overwrite, or give another --out"
-                )
+        self.check(overwrite=overwrite)
         try:
-            if self.holds_run:
-                self._clear()
+            self._clear()
             self.path.mkdir(parents=True, exist_ok=True)
-            self.samples.mkdir(exist_ok=True)
-            self.checkpoint_file.parent.mkdir(exist_ok=True)
         except OSError as error:
             raise UserError(
                 f"cannot write to {self.path}: {error.strerror}; give another --out"
@@ -110,6 +117,7 @@ class RunFolder:
 
     def save_state(self, state: dict[str, Any]) -> None:
         """Write the checkpoint over the one before, which is kept until then."""
+        self.checkpoint_file.parent.mkdir(exist_ok=True)
         write_state(self.checkpoint_file, state)
 
     def state(self) -> dict[str, Any] | None:
@@ -117,12 +125,11 @@ class RunFolder:
         return read_state(self.checkpoint_file) if self.checkpoint_file.exists() else None
 
     def _clear(self) -> None:
-        """Remove what a run leaves; other files in the folder are not ours to remove."""
-        # The settings go last: while they are there the folder still counts as a run.
-        for folder in (self.samples, self.checkpoint_file.parent):
-            shutil.rmtree(folder, ignore_errors=True)
-        for pattern in ("*.safetensors", "*.jsonl", "*.png", "*.json"):
-            for file in self.path.glob(pattern):
-                if file != self.settings_file:
-                    file.unlink()
-        self.settings_file.unlink()
+        """Remove what the run before left; other files in the folder are not ours to remove.
+
+        The checkpoint goes first and the settings are replaced last: whenever this is cut short,
+        the folder holds the run before, to be played from its start.
+        """
+        ours = [self.checkpoint_file, self.metrics_file, *self.samples.glob("round-*.png")]
+        for file in [*ours, *(self.path / name for name in LEFT_BY_A_RUN)]:
+            file.unlink(missing_ok=True)

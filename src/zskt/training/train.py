@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from math import isfinite
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from torch import nn
 
 from zskt.data.batches import augment, normalise, shuffled
 from zskt.data.image_data import ImageData, Split
-from zskt.errors import check_settings
+from zskt.errors import UserError, check_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,9 @@ def epochs(network: nn.Module, data: ImageData, recipe: Recipe, fabric: Fabric) 
         data: its training split is learnt, its test split not looked at.
         recipe: the settings.
         fabric: where and how precisely.
+
+    Raises:
+        UserError: if the loss is not finite.
     """
     random = torch.Generator().manual_seed(recipe.seed)
     split = Split(fabric.to_device(data.train.images), fabric.to_device(data.train.labels))
@@ -59,7 +63,7 @@ def epochs(network: nn.Module, data: ImageData, recipe: Recipe, fabric: Fabric) 
         lr=recipe.learning_rate,
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
-        nesterov=True,
+        nesterov=recipe.momentum > 0,
         fused=True,
     )
     flips = data.flips if recipe.flips is None else recipe.flips
@@ -80,7 +84,10 @@ def epochs(network: nn.Module, data: ImageData, recipe: Recipe, fabric: Fabric) 
             optimizer.step()
             schedule.step()
             total += loss.detach()
-        yield total.item() / steps
+        loss_of_epoch = total.item() / steps
+        if not isfinite(loss_of_epoch):
+            raise UserError("the training loss is no longer finite; lower --learning-rate")
+        yield loss_of_epoch
 
 
 def one_cycle(step: int, *, steps: int, warm_up: float) -> float:

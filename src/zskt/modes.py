@@ -1,0 +1,31 @@
+"""Training, eval and frozen modes, put back exactly as they were."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from torch import nn
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Generator[None]:
+    """Eval mode within; afterwards every module is in the mode that it was in."""
+    before = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, mode in before.items():
+            module.training = mode
+
+
+@contextmanager
+def frozen(network: nn.Module) -> Generator[None]:
+    """Gradients pass through the network, none are collected for it; flags are put back after."""
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
