@@ -25,7 +25,11 @@ def table(file: Path) -> str:
     result = json.loads(file.read_text())
     columns = list(dict.fromkeys(name for row in result["rows"] for name in row))
     lines = [" | ".join(name.replace("_", " ") for name in columns)]
-    lines.append(" | ".join("---" if name in ("network", "pair") else "---:" for name in columns))
+    lines.append(
+        " | ".join(
+            "---" if name in ("network", "pair", "operation") else "---:" for name in columns
+        )
+    )
     lines += [" | ".join(shown(name, row.get(name)) for name in columns) for row in result["rows"]]
     seeds = result.get("seeds", [result.get("seed")])
     machine = result["machine"]
@@ -44,7 +48,7 @@ def shown(name: str, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        is_share = name.endswith(("accuracy", "agreement", "confidence"))
+        is_share = name.endswith(("accuracy", "agreement", "confidence", "share"))
         return f"{value:.2%}" if is_share else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 

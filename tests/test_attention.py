@@ -33,14 +33,17 @@ def test_other_networks_are_matched_by_size():
     ours, theirs = matching_stages(teacher, student, torch.zeros(2, *SIZE))
     # Its first convolution halves 32x32, and so does its first stage.
     assert (ours, theirs) == (["act1", "layer1"], ["group2", "group3"])
-    wrapped = nn.Sequential(nn.Identity(), network("wrn-10-1"))
-    ours, theirs = matching_stages(wrapped, network("wrn-10-1"), torch.zeros(2, *SIZE))
-    assert ours[:2] == ["1.group1", "1.group2"]
-    assert theirs == ["group1", "group2", "group3"]
     images = torch.randn(2, *SIZE)
     _, teacher_maps = Watched(teacher, ours)(images)
     _, student_maps = Watched(student, theirs)(images)
     assert [m.shape for m in teacher_maps] == [m.shape for m in student_maps]
+
+
+def test_a_network_behind_a_normaliser():
+    wrapped = nn.Sequential(nn.Identity(), network("wrn-10-1"))
+    ours, theirs = matching_stages(wrapped, network("wrn-10-1"), torch.zeros(2, *SIZE))
+    assert ours[:2] == ["1.group1", "1.group2"]
+    assert theirs == ["group1", "group2", "group3"]
 
 
 def test_nothing_matches_without_maps():
