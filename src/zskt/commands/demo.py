@@ -30,9 +30,12 @@ from zskt.training.train import Recipe
 TEACHER = "wrn-16-2"
 STUDENT = "wrn-10-1"
 TEACHER_RECIPE = Recipe(epochs=40, batch_size=64, padding=1)
-ROUNDS = 700
-METHOD = ZSKT(fresh_noise=True)
-"""The published method; sizes and settings fit 8x8 images and two minutes on two cores."""
+ROUNDS = 400
+METHOD = ZSKT(fresh_noise=True, attention=0.0, generator_width=64)
+"""The published method, with settings for 8x8 images and for less than two minutes on two cores.
+
+They were chosen by agreement on the *training* digits, with other seeds than the demo's.
+"""
 
 
 def demo_command(
