@@ -85,6 +85,16 @@ def test_train_distill_evaluate(tmp_path, data, capsys):
     assert load(runs / "s")(images).shape == (2, 3)
 
 
+def test_a_further_cycle_starts_from_the_weights_given(tmp_path, data):
+    recipe = ("--batch-size", 16, "--device", "cpu", "--data", data)
+    assert zskt("train", "resnet-8", "--epochs", 4, "--out", tmp_path / "a", *recipe) == 0
+    options = ("--init", tmp_path / "a", "--epochs", 1, "--learning-rate", 1e-9)
+    assert zskt("train", "resnet-8", "--out", tmp_path / "b", *options, *recipe) == 0
+    one, other = (load(tmp_path / name).stem.weight for name in "ab")
+    torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
+    assert zskt("train", "wrn-10-1", "--out", tmp_path / "c", *options, *recipe) == 2
+
+
 def test_distill_without_any_data(tmp_path, teacher):
     assert zskt(*few(teacher, tmp_path / "run", "--attention", 0, "--discrepancy", "js")) == 0
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())

@@ -74,7 +74,7 @@ def generated(folder: RunFolder) -> Figure | None:
     if not sheets:
         return None
     _, height, _ = folder.settings()["input_size"]
-    figure = Figure(figsize=(6, 0.62 * len(sheets) + 0.5), layout="constrained")
+    figure = Figure(figsize=(4.2, 0.47 * len(sheets) + 0.4), layout="constrained")
     figure.suptitle("Images that the student learnt from")
     for axes, sheet in zip(
         figure.subplots(len(sheets), 1, squeeze=False)[:, 0], sheets, strict=True

@@ -3,7 +3,7 @@
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from cyclopts import Parameter
@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from zskt.data import load_data
 from zskt.devices import Precision, make_fabric, resolve
 from zskt.evaluation import Normalisation, accuracy, predict
-from zskt.model_file import Card, load, write_network
+from zskt.model_file import Card, load, load_weights, write_network
 from zskt.networks import create
 from zskt.results import command, machine, versions, write_result
 from zskt.training.compatibility import count_logits
@@ -28,6 +28,7 @@ def train_command(
     recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),
     device: str = "auto",
     precision: Precision = "auto",
+    init: Path | None = None,
     half: bool = False,
     data_dir: Path = Path("data"),
     overwrite: bool = False,
@@ -42,6 +43,7 @@ def train_command(
         recipe: how to train.
         device: auto, cpu, cuda, cuda:N or mps.
         precision: bf16 autocast, exact 32, or auto: bf16 where the hardware has it.
+        init: a model file or run folder whose weights to start from, for a further cycle.
         half: store the weights in 16 bits.
         data_dir: where public data sets lie.
         overwrite: replace a run that is already in the folder.
@@ -53,8 +55,11 @@ def train_command(
     images = load_data(data, data_dir)
     torch.manual_seed(recipe.seed)
     model = create(network, classes=images.classes, input_size=images.input_size)
+    if init is not None:
+        load_weights(init, model)
     count_logits(network, model, images.input_size)
-    settings = {"network": network, "data": data, "half": half}
+    settings: dict[str, Any] = {"network": network, "data": data, "half": half}
+    settings |= {"init": None if init is None else str(init)}
     settings |= {"device": device, "precision": precision, **asdict(recipe)}
     folder = RunFolder(out)
     about = {"command": command(), "command_name": "train", "versions": versions()}
