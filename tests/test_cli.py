@@ -133,35 +133,40 @@ def test_help_needs_no_torch():
 
 
 WRONG = {
-    "no such command": ["distil"],
-    "no such option": ["list", "--all"],
-    "nothing to distil": ["distill"],
-    "no such teacher": ["distill", "--teacher", "none", "--student", "lenet", "--out", "r"],
-    "unknown network": ["distill", "--teacher", "T", "--student", "wrn-16", "--out", "r"],
-    "timm network unknown": ["distill", "--teacher", "T", "--student", "timm:x", "--out", "r"],
-    "too small for it": ["distill", "--teacher", "T", "--student", "lenet", "--out", "r"],
-    "zero": [*few("T", "r"), "--student-steps", 0],
-    "negative": [*few("T", "r"), "--attention", -1],
-    "not a number": [*few("T", "r"), "--batch-size", "many"],
-    "infinite": [*few("T", "r"), "--clip", "inf"],
-    "no such choice": [*few("T", "r"), "--discrepancy", "l2"],
-    "no CUDA": ["train", "lenet", "--data", "D", "--out", "r", "--device", "cuda:7"],
-    "no such device": ["train", "lenet", "--data", "D", "--out", "r", "--device", "tpu"],
-    "file as folder": few("T", "T"),
-    "below a file": few("T", "T/run"),
-    "no run to resume": ["distill", "--resume", "none"],
-    "no data": ["train", "lenet", "--data", "none.npz", "--out", "r"],
-    "unknown data": ["train", "lenet", "--data", "cifar", "--out", "r"],
-    "no folder": ["train", "lenet", "--data", "folder:none", "--out", "r"],
-    "network for other images": ["evaluate", "T", "--teacher", "T", "--data", "digits"],
-    "a folder without a run": ["evaluate", ".", "--teacher", "T", "--data", "D"],
-    "a generator is no student": ["evaluate", "G", "--teacher", "T", "--data", "D"],
-    "a generator is no teacher": [*few("G", "r")],
-}  # fmt: skip
+    "Unknown command": ["distil"],
+    "Unknown option": ["list", "--all"],
+    "give --teacher, --student and --out": ["distill"],
+    "there is no model file": ["distill", "--teacher", "no", "--student", "lenet", "--out", "r"],
+    "unknown network 'wrn-16'": ["distill", "--teacher", "T", "--student", "wrn-16", "--out", "r"],
+    "unknown timm network": ["distill", "--teacher", "T", "--student", "timm:x", "--out", "r"],
+    "at least 16x16": ["distill", "--teacher", "T", "--student", "lenet", "--out", "r"],
+    "--student-steps must be above zero": [*few("T", "r"), "--student-steps", 0],
+    "--attention must be zero or above": [*few("T", "r"), "--attention", -1],
+    "--seed must be zero or above": [*few("T", "r"), "--seed", -1],
+    "--seed must be below": [*few("T", "r"), "--seed", 2**64],
+    'unable to convert "many" into int': [*few("T", "r"), "--noise-size", "many"],
+    "--clip must be above zero, not inf": [*few("T", "r"), "--clip", "inf"],
+    '"l2" for --discrepancy. Choose from': [*few("T", "r"), "--discrepancy", "l2"],
+    "there is no cuda:7": ["train", "lenet", "--data", "D", "--out", "r", "--device", "cuda:7"],
+    "unknown device 'tpu'": ["train", "lenet", "--data", "D", "--out", "r", "--device", "tpu"],
+    "is a file": few("T", "T"),
+    "cannot write to": few("T", "T/run"),
+    "holds no run": ["distill", "--resume", "none"],
+    "there is no data file": ["train", "lenet", "--data", "none.npz", "--out", "r"],
+    "unknown data 'cifar'": ["train", "lenet", "--data", "cifar", "--out", "r"],
+    "must hold the folders train/": ["train", "lenet", "--data", "folder:none", "--out", "r"],
+    "cannot take 3x8x8 images": ["train", "timm:vit_tiny_patch16_224", "--data", "D", "--out", "r"],
+    "the data has 1x8x8 images": ["evaluate", "T", "--teacher", "T", "--data", "digits"],
+    "holds neither": ["evaluate", ".", "--teacher", "T", "--data", "D"],
+    "holds a generator": ["evaluate", "G", "--teacher", "T", "--data", "D"],
+    "generator.safetensors holds a generator": [*few("G", "r")],
+}
 
 
-@pytest.mark.parametrize("words", WRONG.values(), ids=WRONG)
-def test_what_is_wrong_is_one_sentence(words, tmp_path, teacher, data, capsys, monkeypatch):
+@pytest.mark.parametrize(("sentence", "words"), WRONG.items(), ids=WRONG)
+def test_what_is_wrong_is_one_sentence(
+    sentence, words, tmp_path, teacher, data, capsys, monkeypatch
+):
     from zskt.networks import Generator
 
     monkeypatch.chdir(tmp_path)
@@ -173,6 +178,7 @@ def test_what_is_wrong_is_one_sentence(words, tmp_path, teacher, data, capsys, m
     assert zskt(*(known.get(word, word) for word in words)) == 2
     said = capsys.readouterr().err.strip()
     assert said.startswith("zskt: ")
+    assert sentence in said
     assert "\n" not in said
     assert "Traceback" not in said
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before

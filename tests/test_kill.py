@@ -43,12 +43,15 @@ def test_killed_at_random_moments(tmp_path):
 
     draw = random.Random(0)
     for kill in range(KILLS):
-        options = ["--resume", killed] if kill else [*settings, "--out", killed]
-        process = start(*options)
-        # Wait for this process to get on with it, then strike after a random while.
+        begun = (killed / "settings.json").exists()
+        process = start(*(["--resume", killed] if begun else [*settings, "--out", killed]))
+        # Wait for this process to get on with it, then strike after a random while; every third
+        # time strike at once when the folder comes into being, or while the process starts.
         goal = min(progress(killed) + draw.randrange(1, ROUNDS // KILLS), ROUNDS - 2)
-        while progress(killed) < goal and process.poll() is None:
+        while kill % 3 and progress(killed) < goal and process.poll() is None:
             time.sleep(0.005)
+        while not killed.exists() and process.poll() is None:
+            time.sleep(0.001)
         time.sleep(draw.random() * 0.05)
         process.send_signal(signal.SIGKILL)
         output, _ = process.communicate()
