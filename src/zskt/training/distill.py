@@ -161,7 +161,7 @@ def play(
             recorder.sheet(number, turn)
         if last:
             # Before the checkpoint, after which nothing is left to play.
-            recorder.finish(game)
+            recorder.finish(number, turn, game)
         if last or stop.made or recorder.save_due(run.save_seconds):
             recorder.save(number, turn, game)
         if stop.made and not last:

@@ -107,8 +107,13 @@ class Recorder:
             state = {"round": number, "seconds": self.seconds}
             self.folder.save_state({**state, **game.state_dict()})
 
-    def finish(self, game: Game) -> None:
-        """Write the networks."""
+    def finish(self, number: int, turn: Round, game: Game) -> None:
+        """Write the networks, unless they are broken.
+
+        Raises:
+            UserError: if a loss or a weight is not finite.
+        """
+        check_finite(number, turn, game)
         if self.path is None:
             return
         for name, network in game.networks.items():
