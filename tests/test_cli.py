@@ -220,6 +220,7 @@ def test_a_run_stopped_early_goes_on_to_its_end(tmp_path, teacher):
     for end in (3, 3, None):
         until = ("--until", end) if end else ()
         assert zskt("distill", "--resume", runs["parts"], *until) == 0
+    assert zskt("distill", "--resume", runs["parts"], "--until", 2) == 2
     whole, parts = ((run / "student.safetensors").read_bytes() for run in runs.values())
     assert whole == parts
 

@@ -48,6 +48,11 @@ class Recorder:
         if self.folder and resume:
             check_same_run(self.folder, settings)
             self.saved = self.folder.state()
+            end = settings["run"]["until"]
+            if self.saved and end and end < self.saved["round"]:
+                raise UserError(
+                    f"{path} is already at round {self.saved['round']}; give a later --until"
+                )
         elif self.folder:
             self.folder.check(overwrite=overwrite)
         self.round: int = self.saved["round"] if self.saved else 0
