@@ -17,7 +17,7 @@ from zskt.evaluation import Judge, predict
 from zskt.methods import ZSKT
 from zskt.model_file import load, network_file, read_classifier_card
 from zskt.networks import create
-from zskt.pictures import draw_run
+from zskt.pictures.run import draw_run
 from zskt.results import command, write_result
 from zskt.training.distill import distill
 from zskt.training.run import Run

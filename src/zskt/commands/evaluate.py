@@ -10,7 +10,7 @@ from zskt.data import load_data
 from zskt.devices import make_fabric
 from zskt.errors import UserError
 from zskt.model_file import load, network_file, read_classifier_card
-from zskt.pictures import draw_run
+from zskt.pictures.run import draw_run
 from zskt.results import write_result
 from zskt.training.run_folder import RunFolder
 

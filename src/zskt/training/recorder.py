@@ -9,7 +9,7 @@ import torch
 from zskt.errors import UserError
 from zskt.game import Game, Round
 from zskt.model_file import Card, card_of, write_network
-from zskt.pictures import save_sheet
+from zskt.pictures.run import save_sheet
 from zskt.training.run_folder import RunFolder
 
 

@@ -5,7 +5,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -15,10 +14,8 @@ from torch import Tensor
 from torchvision.utils import make_grid, save_image
 
 from zskt.files import write_atomically
+from zskt.pictures.style import INK, house_style, save_figure
 from zskt.training.run_folder import RunFolder
-
-STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
-INK = {"student": "#1f5fa8", "generator": "#c44e2b", "agreement": "#3b8a4f"}
 
 
 def save_sheet(
@@ -53,7 +50,7 @@ def save_sheet(
 def draw_run(folder: RunFolder) -> list[Path]:
     """Draw every picture that the folder has the data for; returns the files."""
     drawn = []
-    with mpl.rc_context(STYLE):  # ty: ignore[invalid-argument-type]
+    with house_style():
         for name, draw in {
             "generated.png": generated,
             "curves.png": curves,
@@ -61,10 +58,7 @@ def draw_run(folder: RunFolder) -> list[Path]:
         }.items():
             figure = draw(folder)
             if figure is not None:
-                png = io.BytesIO()
-                figure.savefig(png, dpi=150)
-                write_atomically(folder.path / name, png.getvalue())
-                drawn.append(folder.path / name)
+                drawn.append(save_figure(folder.path / name, figure))
     return drawn
 
 

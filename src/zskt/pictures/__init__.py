@@ -1,0 +1,1 @@
+"""Pictures, each drawn from results and nothing else."""
