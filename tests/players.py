@@ -9,6 +9,8 @@ from zskt.devices import make_fabric
 from zskt.game import Game
 
 SIZE = (3, 8, 8)
+TIMES = {"seconds": 0, "rounds_per_second": 0}
+"""What differs between two runs that are otherwise the same."""
 
 
 def make_game(teacher: nn.Module, student: nn.Module, rounds: int = 5, **kinds) -> Game:

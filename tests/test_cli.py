@@ -12,7 +12,7 @@ import torch
 
 from zskt import UserError, distill
 from zskt.cli import main
-from zskt.model_file import Card, load, write_network
+from zskt.model_file import Card, load, read_card, write_network
 from zskt.networks import create
 from zskt.results import result
 from zskt.training.run_folder import RunFolder
@@ -95,6 +95,26 @@ def test_a_further_cycle_starts_from_the_weights_given(tmp_path, data):
     assert zskt("train", "wrn-10-1", "--out", tmp_path / "c", *options, *recipe) == 2
 
 
+def test_few_images_with_and_without_a_teacher(tmp_path, teacher, data):
+    recipe = ("--epochs", 1, "--batch-size", 16, "--device", "cpu", "--data", data)
+    few = ("--per-class", 2, "--schedule", "drops", "--learning-rate", 0.1)
+    taught = ("--distill-from", teacher)
+    assert zskt("train", "resnet-8", "--out", tmp_path / "a", *recipe, *few) == 0
+    assert zskt("train", "resnet-8", "--out", tmp_path / "b", *recipe, *few, *taught) == 0
+    settings = json.loads((tmp_path / "b" / "settings.json").read_text())
+    assert settings["per_class"] == 2
+    assert settings["distill_attention"] == 1000
+    # The student takes its images as the teacher does.
+    assert read_card(tmp_path / "b" / "model.safetensors").mean == (0.5,) * 3
+    assert read_card(tmp_path / "a" / "model.safetensors").mean != (0.5,) * 3
+
+
+def test_another_method(tmp_path, teacher):
+    assert zskt(*few(teacher, tmp_path / "run", "--method", "noise")) == 0
+    assert zskt("distill", "--resume", tmp_path / "run") == 0
+    assert not (tmp_path / "run" / "generator.safetensors").exists()
+
+
 def test_distill_without_any_data(tmp_path, teacher):
     assert zskt(*few(teacher, tmp_path / "run", "--attention", 0, "--discrepancy", "js")) == 0
     settings = json.loads((tmp_path / "run" / "settings.json").read_text())
@@ -132,6 +152,7 @@ def test_help_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
+TRAIN = ["train", "resnet-8", "--data", "D", "--out", "r"]
 WRONG = {
     "Unknown command": ["distil"],
     "Unknown option": ["list", "--all"],
@@ -157,6 +178,12 @@ WRONG = {
     "must hold the folders train/": ["train", "lenet", "--data", "folder:none", "--out", "r"],
     "cannot take 3x8x8 images": ["train", "timm:vit_tiny_patch16_224", "--data", "D", "--out", "r"],
     "the data has 1x8x8 images": ["evaluate", "T", "--teacher", "T", "--data", "digits"],
+    "--per-class must be 1 to 10": [*TRAIN, "--per-class", 11],
+    "--distill-... settings need a teacher": [*TRAIN, "--distill-share", 0.5],
+    "there is no model file none": [*TRAIN, "--distill-from", "none"],
+    "holds a generator; give": [*TRAIN, "--distill-from", "G"],
+    "unknown method 'zsk'": [*few("T", "r"), "--method", "zsk"],
+    "--fresh-noise is no setting of": [*few("T", "r"), "--method", "noise", "--fresh-noise"],
     "holds neither": ["evaluate", ".", "--teacher", "T", "--data", "D"],
     "holds a generator": ["evaluate", "G", "--teacher", "T", "--data", "D"],
     "generator.safetensors holds a generator": [*few("G", "r")],
@@ -297,14 +324,14 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(
     run = tmp_path / "run"
     calls = []
 
-    def breaks(logits):
-        calls.append(logits)
-        return logits.mean() * (float("nan") if len(calls) > 8 else 1)
+    def breaks(*maps):
+        calls.append(maps)
+        return torch.tensor(float("nan") if len(calls) > 40 else 1.0)
 
-    # Two calls in a round: the metrics of round 5 are not finite.
-    monkeypatch.setattr("zskt.methods.zskt.confidence", breaks)
+    # Ten calls in a round: the metrics of round 5 are not finite.
+    monkeypatch.setattr("zskt.methods.zskt.attention_transfer", breaks)
     assert zskt(*few(teacher, run, "--save-seconds", 0, rounds=9)) == 2
-    assert "in round 5 teacher_confidence is no longer finite" in capsys.readouterr().err
+    assert "in round 5 student_loss is no longer finite" in capsys.readouterr().err
     assert not (run / "student.safetensors").exists()
     saved = RunFolder(run).state()
     assert saved is not None

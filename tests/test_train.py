@@ -1,14 +1,18 @@
 """Training a classifier, at a tiny scale."""
 
+import copy
+
 import pytest
 import torch
+import torch.nn.functional as F
 
-from zskt.data import ImageData, Split
+from zskt.data import ImageData, Split, balanced_subset
 from zskt.devices import make_fabric
 from zskt.errors import UserError
 from zskt.evaluation import Normalisation, accuracy, agreement, confusion, predict
 from zskt.networks import create
-from zskt.training.train import Recipe, epochs, one_cycle
+from zskt.training.lessons import Guidance
+from zskt.training.train import Recipe, drops, epochs, one_cycle
 
 
 @pytest.fixture
@@ -79,3 +83,84 @@ def test_predicting_leaves_the_network_as_it_was(data):
     predict(network, data.test, Normalisation(data.mean, data.std))
     assert network.training
     assert torch.equal(network.bn.running_mean, before)
+
+
+def test_rates_drop_to_a_fifth_three_times():
+    rates = [drops(step, steps=100) for step in range(100)]
+    assert rates[29] == 1
+    assert rates[30] == rates[59] == pytest.approx(0.2)
+    assert rates[60] == pytest.approx(0.04)
+    assert rates[80] == rates[99] == pytest.approx(0.008)
+
+
+def test_a_subset_is_balanced_and_drawn_by_its_seed():
+    labels = torch.arange(30) % 3
+    split = Split(torch.arange(30, dtype=torch.uint8).view(-1, 1, 1, 1), labels)
+    one, same, other = (balanced_subset(split, 4, seed) for seed in (0, 0, 1))
+    assert one.labels.bincount().tolist() == [4, 4, 4]
+    assert len(set(one.images.flatten().tolist())) == 12
+    assert torch.equal(one.images.flatten() % 3, one.labels.to(torch.uint8))
+    assert torch.equal(one.images, same.images)
+    assert not torch.equal(one.images, other.images)
+    for count in (0, 11):
+        with pytest.raises(UserError, match="1 to 10"):
+            balanced_subset(split, count, 0)
+
+
+def test_few_images_are_seen_as_long_as_many(data, monkeypatch):
+    """The baseline's number of steps does not depend on how many images there are."""
+    seen = []
+    few = balanced_subset(data.train, 2, 0)
+
+    def lesson(images, labels):
+        seen.append(len(images))
+        return network(images).sum() * 0
+
+    network = create("wrn-10-1", classes=2, input_size=(1, 8, 8))
+    recipe = Recipe(epochs=3, batch_size=16)
+    fabric = make_fabric("cpu", "32")
+    list(epochs(network, data, recipe, fabric, few=few, lesson=lesson))
+    assert seen == [4] * (3 * 4)
+
+
+@pytest.mark.parametrize("attention", [0.0, 1000.0])
+def test_the_lesson_with_a_teacher_is_the_authors_loss(attention):
+    torch.manual_seed(0)
+    teacher, student = (
+        create(name, classes=5, input_size=(3, 8, 8)).eval() for name in ("wrn-10-2", "wrn-10-1")
+    )
+    images, labels = torch.randn(6, 3, 8, 8), torch.arange(6) % 5
+    fabric = make_fabric("cpu", "32")
+    guidance = Guidance(distill_attention=attention)
+    loss = guidance.lesson(teacher, student, (3, 8, 8), fabric)(images, labels)
+
+    says, heard = teacher(images), student(images)
+    expected = 0.1 * F.cross_entropy(heard, labels)
+    soft = F.kl_div((heard / 4).log_softmax(1), (says / 4).softmax(1), reduction="sum") / (6 * 5)
+    expected += 2 * 0.9 * 16 * soft
+    one, other = images, images
+    theirs, ours = teacher.stem(one), student.stem(other)
+    for name in ("group1", "group2", "group3"):
+        theirs, ours = getattr(teacher, name)(theirs), getattr(student, name)(ours)
+        maps = [F.normalize(each.square().mean(1).flatten(1)) for each in (theirs, ours)]
+        expected += attention * (maps[0] - maps[1]).square().mean()
+    torch.testing.assert_close(loss, expected)
+
+
+def test_a_teacher_helps_where_images_are_few(data):
+    """With the teacher alone, the student comes nearer to what the teacher says."""
+    teacher, _ = trained(data)
+    teacher.eval().requires_grad_(False)
+    before = copy.deepcopy(teacher.state_dict())
+    fabric = make_fabric("cpu", "32")
+    recipe = Recipe(epochs=6, batch_size=16, padding=1, learning_rate=0.05)
+    student = create("wrn-10-1", classes=2, input_size=(1, 8, 8))
+    lesson = Guidance(distill_share=1.0).lesson(teacher, student, (1, 8, 8), fabric)
+    losses = list(epochs(student, data, recipe, fabric, lesson=lesson))
+    assert losses[-1] < losses[0] / 2
+    assert all(torch.equal(before[name], value) for name, value in teacher.state_dict().items())
+
+
+def test_a_share_is_at_most_one():
+    with pytest.raises(UserError, match="--distill-share must be at most 1"):
+        Guidance(distill_share=1.5)

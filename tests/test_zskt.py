@@ -1,15 +1,19 @@
 """The method against the literal published loop, and its settings."""
 
 import copy
+import math
 from itertools import islice
+from typing import get_args
 
 import pytest
 import torch
 
 from literal_loop import literal_rounds
 from players import SIZE, make_game
+from zskt.errors import UserError
+from zskt.evaluation import confidence, histograms
 from zskt.game import stream
-from zskt.methods import ZSKT
+from zskt.methods import ZSKT, generator_terms
 from zskt.networks import Generator
 from zskt.training.compatibility import count_classes
 
@@ -70,3 +74,65 @@ def test_every_discrepancy_plays(teacher, student, name):
     turn = next(ZSKT(batch_size=4, student_steps=1, discrepancy=name, temperature=4).play(game))
     assert all(value.isfinite() for value in turn.metrics.values())
     assert turn.metrics["generator_loss"] < 0
+
+
+@pytest.mark.parametrize("name", get_args(generator_terms.Name))
+def test_every_extra_term_moves_the_generator(teacher, student, name):
+    """The student's first step is on other images than without the term; nothing else changes."""
+    losses = {}
+    for extra in ("none", name):
+        method = ZSKT(batch_size=4, student_steps=1, extra=extra, extra_weight=50.0)
+        game = make_game(teacher, copy.deepcopy(student))
+        turn = next(method.play(game))
+        losses[extra] = turn.metrics["generator_loss"].item(), turn.images
+        assert all(p.grad is None for p in game.teacher.parameters())
+        assert not any(module._forward_hooks for module in game.teacher.modules())
+    assert (losses[name][0] == losses["none"][0]) is (name == "none")
+    assert torch.equal(losses[name][1], losses["none"][1]) is (name == "none")
+
+
+def test_terms_are_what_they_say():
+    even, sure = torch.zeros(2, 4), torch.tensor([[100.0, 0, 0, 0]] * 2)
+    assert generator_terms.entropy(even).item() == pytest.approx(math.log(4) / 4)
+    assert generator_terms.entropy(sure).item() == pytest.approx(0, abs=1e-6)
+    assert generator_terms.alikeness(torch.eye(3)).item() == pytest.approx(0)
+    assert generator_terms.alikeness(torch.ones(3, 5)).item() == pytest.approx(1)
+    spot = torch.zeros(1, 2, 5, 5)
+    spot[0, 1, 2, 2] = 16
+    expected = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]])
+    assert torch.equal(generator_terms.blurred(spot)[0, 1, 1:4, 1:4], expected)
+    assert not generator_terms.blurred(spot)[0, 0].any()
+
+
+def test_what_a_term_needs_must_be_there(student):
+    flat = torch.nn.Sequential(torch.nn.Conv2d(3, 10, 8), torch.nn.Flatten())
+    for name, reason in (("diversity", "linear layer"), ("attention", "no stages")):
+        with pytest.raises(UserError, match=reason):
+            next(ZSKT(batch_size=2, extra=name).play(make_game(flat, student)))
+
+
+def test_what_both_networks_say_is_left_for_the_record(teacher, student):
+    game = make_game(teacher, student)
+    turn = next(ZSKT(batch_size=4, student_steps=1).play(game))
+    with torch.no_grad():
+        assert torch.equal(turn.logits["teacher"], game.teacher(turn.images))
+    assert turn.logits["student"].shape == (4, 10)
+    assert turn.metrics["student_learning_rate"] == pytest.approx(2e-3)
+    assert turn.metrics["generator_learning_rate"] == pytest.approx(1e-3)
+
+
+def test_histograms_count_every_image():
+    logits = torch.tensor([[0.0, 9, 0], [0, 9, 0], [0, 0, 0]])
+    counts = histograms(logits)
+    assert counts["classes"] == [1, 2, 0]
+    assert counts["confidence_histogram"] == [0, 0, 0, 1, 0, 0, 0, 0, 0, 2]
+    assert confidence(logits) == pytest.approx((2 * logits[0].softmax(0)[1].item() + 1 / 3) / 3)
+
+
+def test_a_deeper_generator_has_more_convolutions():
+    shallow, deep = Generator(SIZE), Generator(SIZE, depth=3)
+    count = [
+        sum(isinstance(m, torch.nn.Conv2d) for m in each.modules()) for each in (shallow, deep)
+    ]
+    assert count == [2, 4]
+    assert deep(torch.randn(2, 100)).shape == (2, *SIZE)

@@ -16,12 +16,13 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     return UserError(f"unknown {kind} '{name}'; did you mean {' or '.join(near[:5])}?")
 
 
-def check_settings(settings: object, *may_be_zero: str) -> None:
+def check_settings(settings: object, *may_be_zero: str, at_most_one: tuple[str, ...] = ()) -> None:
     """Raise a `UserError` unless every number among the attributes is finite and above zero.
 
     Args:
         settings: an object whose attributes are named as the command line's flags.
         may_be_zero: names of those that may also be zero.
+        at_most_one: names of those that are shares.
     """
     for name, value in vars(settings).items():
         if type(value) not in (int, float):
@@ -31,3 +32,5 @@ def check_settings(settings: object, *may_be_zero: str) -> None:
         low = "zero or above" if name in may_be_zero else "above zero"
         if not (isfinite(value) and (value > 0 or (value == 0 and name in may_be_zero))):
             raise UserError(f"--{name.replace('_', '-')} must be {low}, not {value}")
+        if name in at_most_one and value > 1:
+            raise UserError(f"--{name.replace('_', '-')} must be at most 1, not {value}")

@@ -49,6 +49,21 @@ def agreement(logits: Logits, others: Logits) -> float:
     return (logits.argmax(1) == others.argmax(1)).double().mean().item()
 
 
+def confidence(logits: Logits) -> float:
+    """Mean over images of the largest probability, 0 to 1."""
+    return logits.float().softmax(1).amax(1).mean().item()
+
+
+def histograms(logits: Logits) -> dict[str, list[int]]:
+    """Images by their largest probability, in ten steps from 0 to 1, and by predicted class."""
+    largest, predicted = logits.float().softmax(1).max(1)
+    steps = (largest * 10).long().clamp(max=9)
+    return {
+        "confidence_histogram": torch.bincount(steps, minlength=10).tolist(),
+        "classes": torch.bincount(predicted, minlength=logits.shape[1]).tolist(),
+    }
+
+
 def confusion(teacher: Logits, student: Logits) -> list[list[int]]:
     """Images by the teacher's predicted class (rows) and the student's (columns)."""
     matrix = multiclass_confusion_matrix(

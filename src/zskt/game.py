@@ -39,14 +39,23 @@ class Round:
 
     Args:
         images: the last images that the student learnt from.
-        metrics: losses and whatever else explains the run, as scalars still on the device.
+        teacher_logits: what the teacher says of them.
+        student_logits: what the student said of them.
+        metrics: losses and whatever else explains the run, scalars still on the device or numbers.
     """
 
     def __init__(
-        self, images: Float[Tensor, "batch channels height width"], **metrics: Float[Tensor, ""]
+        self,
+        images: Float[Tensor, "batch channels height width"],
+        *,
+        teacher_logits: Float[Tensor, "batch classes"] | None = None,
+        student_logits: Float[Tensor, "batch classes"] | None = None,
+        **metrics: Float[Tensor, ""] | float,
     ):
         self.images = images.detach()
-        self.metrics = {name: value.detach() for name, value in metrics.items()}
+        said = {"teacher": teacher_logits, "student": student_logits}
+        self.logits = {role: each.detach() for role, each in said.items() if each is not None}
+        self.metrics = {name: torch.as_tensor(value).detach() for name, value in metrics.items()}
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ the scale of the zero-shot paper's code, and 1/classes of what "batchmean" gives
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -52,7 +52,8 @@ def l1(teacher: Logits, student: Logits, temperature: float = 1.0) -> Float[Tens
     return (_full(teacher) - _full(student)).abs().mean() / temperature
 
 
-DISCREPANCIES: dict[str, Discrepancy] = {
+DiscrepancyName = Literal["kl", "reverse-kl", "js", "l1"]
+DISCREPANCIES: dict[DiscrepancyName, Discrepancy] = {
     "kl": kl,
     "reverse-kl": reverse_kl,
     "js": js,
@@ -98,11 +99,6 @@ def attention_transfer(
     """
     pairs = zip(teacher, student, strict=True)
     return torch.stack([F.mse_loss(ours, theirs) for theirs, ours in pairs]).sum()
-
-
-def confidence(logits: Logits) -> Float[Tensor, ""]:
-    """Mean over images of the largest probability."""
-    return _full(logits).softmax(1).amax(1).mean()
 
 
 def _log_probabilities(one: Logits, other: Logits, temperature: float) -> tuple[Logits, Logits]:

@@ -33,6 +33,8 @@ class Card:
     """Length of a generator's noise vector."""
     width: int | None = None
     """Channels of a generator's first maps."""
+    depth: int | None = None
+    """Convolutions of a generator after each upsampling; None is one."""
     mean: tuple[float, ...] | None = None
     """Normalisation of the images, pixels taken from 0 to 1; None where it is not known."""
     std: tuple[float, ...] | None = None
@@ -48,6 +50,7 @@ def card_of(network: nn.Module, student: Card) -> Card:
         input_size=network.output_size,
         noise_size=network.noise_size,
         width=network.width,
+        depth=network.depth,
         mean=student.mean,
         std=student.std,
     )
@@ -130,7 +133,9 @@ def load(path: str | Path) -> nn.Module:
     if card.architecture == "generator":
         assert card.noise_size
         assert card.width
-        network: nn.Module = Generator(card.input_size, card.noise_size, card.width)
+        network: nn.Module = Generator(
+            card.input_size, card.noise_size, card.width, card.depth or 1
+        )
     else:
         assert card.classes
         network = create(card.architecture, classes=card.classes, input_size=card.input_size)

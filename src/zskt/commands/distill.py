@@ -1,9 +1,9 @@
 """`zskt distill`: a student from a teacher, without any data."""
 
 import hashlib
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from cyclopts import Parameter
@@ -12,17 +12,35 @@ from zskt.commands.evaluate import evaluate_command
 from zskt.comparison import check_fits, normalisation_of
 from zskt.data import load_data
 from zskt.devices import resolve
-from zskt.errors import UserError
+from zskt.errors import UserError, unknown
 from zskt.evaluation import Judge, predict
-from zskt.methods import ZSKT
+from zskt.game import Method
+from zskt.methods import METHODS, ZSKT
 from zskt.model_file import load, network_file, read_classifier_card
 from zskt.networks import create
 from zskt.pictures.run import draw_run
 from zskt.results import command, write_result
-from zskt.training.distill import distill
+from zskt.training.distill import Distilled, distill
 from zskt.training.run import Run
 from zskt.training.run_folder import RunFolder
 from zskt.training.stopping import Stopped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What one distillation is asked to do."""
+
+    teacher: Path
+    student: str
+    out: Path
+    name: str
+    method: Method
+    run: Run
+    data: str | None
+    data_dir: Path
+    digest: str | None = None
+    """Of the teacher's file, if it has to be a certain one."""
+    resume: bool = False
 
 
 def distill_command(
@@ -31,7 +49,8 @@ def distill_command(
     student: str | None = None,
     out: Path | None = None,
     resume: Path | None = None,
-    method: Annotated[ZSKT, Parameter(name="*")] = ZSKT(),
+    method: str = "zskt",
+    settings: Annotated[ZSKT, Parameter(name="*")] = ZSKT(),
     run: Annotated[Run, Parameter(name="*")] = Run(),
     data: str | None = None,
     data_dir: Path | None = None,
@@ -45,91 +64,134 @@ def distill_command(
         student: a network that `zskt list` shows.
         out: the run folder to write.
         resume: go on with this run and its own settings.
-        method: settings of the method.
+        method: a method that `zskt list` shows.
+        settings: settings of the method.
         run: settings of the run.
         data: a test set to watch the student on; nothing is learnt from it.
         data_dir: where public data sets lie; by default the folder data.
         overwrite: replace a run that is already in the folder.
         results: a further file for the result as JSON.
     """
-    digest = None
     if resume is not None:
-        if student or out or method != ZSKT() or replace(run, until=None, device="auto") != Run():
+        if student or out or settings != ZSKT() or method != "zskt" or data or not _only_how(run):
             raise UserError(
                 "--resume takes the run's own settings; besides it, only --until, --device, "
                 "--teacher and --data-dir may be given"
             )
-        asked = RunFolder(resume).settings()
-        if asked.get("command_name") != "distill":
-            raise UserError(f"{resume} was not made by zskt distill; start it anew")
-        out, student, digest, data = (
-            resume,
-            asked["student"],
-            asked["teacher_sha256"],
-            asked["data"],
-        )
-        teacher = teacher or Path(asked["teacher_path"])
-        data_dir = data_dir or Path(asked["data_dir"])
-        method = ZSKT(**asked["method_settings"])
-        run = replace(Run(**asked["run"]), until=run.until, device=run.device)
-    if teacher is None or student is None or out is None:
+        job = _resumed(resume, run, teacher, data_dir)
+    elif teacher is None or student is None or out is None:
         raise UserError("give --teacher, --student and --out, or --resume RUN")
-    data_dir = data_dir or Path("data")
+    else:
+        chosen = _chosen(method, settings)
+        job = Job(
+            teacher=teacher, student=student, out=out, name=method, method=chosen, run=run,
+            data=data, data_dir=data_dir or Path("data"),
+        )  # fmt: skip
+    _report(job, _distil(job, overwrite=overwrite), results)
 
-    file = network_file(teacher).resolve()
-    if out.resolve() in file.parents:
-        raise UserError(f"the teacher lies in {out}; give another --out")
+
+def _only_how(run: Run) -> bool:
+    """Whether nothing is asked for but how far and where to play."""
+    return replace(run, until=None, device="auto") == Run()
+
+
+def _chosen(name: str, settings: ZSKT) -> Method:
+    """A method by its name, with those of the settings on the command line that it has."""
+    if name not in METHODS:
+        raise unknown("method", name, METHODS)
+    known = {field.name for field in fields(METHODS[name])}
+    for setting, value in asdict(settings).items():
+        if setting not in known and value != getattr(ZSKT, setting):
+            flag = setting.replace("_", "-")
+            raise UserError(f"--{flag} is no setting of the method {name}; leave it out")
+    return METHODS[name](**{setting: getattr(settings, setting) for setting in known})
+
+
+def _resumed(folder: Path, run: Run, teacher: Path | None, data_dir: Path | None) -> Job:
+    """The job that a run folder was started with."""
+    asked = RunFolder(folder).settings()
+    if asked.get("command_name") != "distill":
+        raise UserError(f"{folder} was not made by zskt distill; start it anew")
+    return Job(
+        teacher=teacher or Path(asked["teacher_path"]),
+        student=asked["student"],
+        out=folder,
+        name=asked["method"],
+        method=METHODS[asked["method"]](**asked["method_settings"]),
+        run=replace(Run(**asked["run"]), until=run.until, device=run.device),
+        data=asked["data"],
+        data_dir=data_dir or Path(asked["data_dir"]),
+        digest=asked["teacher_sha256"],
+        resume=True,
+    )
+
+
+def _distil(job: Job, *, overwrite: bool) -> Distilled:
+    """Build the networks and play."""
+    file = network_file(job.teacher).resolve()
+    if job.out.resolve() in file.parents:
+        raise UserError(f"the teacher lies in {job.out}; give another --out")
     card = read_classifier_card(file)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    if digest not in (None, sha256):
-        raise UserError(f"{file} is not the teacher that {resume} was started with")
-    teacher_network = load(file)
+    if job.digest not in (None, sha256):
+        raise UserError(f"{file} is not the teacher that {job.out} was started with")
+    teacher = load(file)
     assert card.classes is not None
-    torch.manual_seed(run.seed)
-    student_network = create(student, classes=card.classes, input_size=card.input_size)
-
+    torch.manual_seed(job.run.seed)
+    student = create(job.student, classes=card.classes, input_size=card.input_size)
     measure = None
-    if data is not None:
-        test = load_data(data, data_dir).test
+    if job.data is not None:
+        test = load_data(job.data, job.data_dir).test
         check_fits(test, card)
         normalisation = normalisation_of(card)
-        measure = Judge(test, normalisation, predict(teacher_network, test, normalisation))
-    settings = {"teacher": str(teacher), "teacher_sha256": sha256, "student": student}
-    settings |= {"method": "zskt", "data": data, "data_dir": str(data_dir.resolve())}
+        measure = Judge(test, normalisation, predict(teacher, test, normalisation))
+    about = {"command": command(), "command_name": "distill", "teacher_path": str(file)}
+    about |= {"teacher_sha256": sha256, "data_dir": str(job.data_dir.resolve()), **_asked(job)}
     try:
-        result = distill(
-            teacher_network,
-            student_network,
+        return distill(
+            teacher,
+            student,
             input_size=card.input_size,
-            method=method,
-            run=run,
-            out=out,
-            resume=resume is not None,
+            method=job.method,
+            run=job.run,
+            out=job.out,
+            resume=job.resume,
             overwrite=overwrite,
             measure=measure,
-            card=replace(card, architecture=student),
-            about={
-                "command": command(),
-                "command_name": "distill",
-                "teacher_path": str(file),
-                **settings,
-            },
+            card=replace(card, architecture=job.student),
+            about=about,
         )
     except Stopped as stop:
-        raise Stopped(f"{stop}; go on with zskt distill --resume {out}") from None
-    del settings["data_dir"]
-    last = result.history[-1]
+        raise Stopped(f"{stop}; go on with zskt distill --resume {job.out}") from None
+
+
+def _asked(job: Job) -> dict[str, Any]:
+    """The part of the settings that is neither the method's nor the run's."""
+    asked = {"teacher": str(job.teacher), "student": job.student}
+    return {**asked, "method": job.name, "data": job.data}
+
+
+def _report(job: Job, distilled: Distilled, results: Path | None) -> None:
+    """Write the result and the pictures, and judge the student if there is a test set."""
+    last = distilled.history[-1]
     write_result(
-        out / "result.json",
+        job.out / "result.json",
         results,
-        seeds=[run.seed],
-        settings={**settings, **asdict(method), **asdict(run)},
+        seeds=[job.run.seed],
+        settings={**_asked(job), **asdict(job.method), **asdict(job.run)},  # ty: ignore
         seconds=last["seconds"],
-        rows=[row for row in result.history if "student_accuracy" in row] or [last],
-        device=resolve(run.device, run.precision)[0],
+        rows=[
+            _figures(row) for row in distilled.history if "student_accuracy" in row or row is last
+        ],
+        device=resolve(job.run.device, job.run.precision)[0],
     )
-    print(f"student: {out / 'student.safetensors'} after {last['round']} rounds")
-    if data is not None:
-        evaluate_command(out, teacher=file, data=data, data_dir=data_dir)
+    print(f"student: {job.out / 'student.safetensors'} after {last['round']} rounds")
+    if job.data is not None:
+        evaluate_command(job.out, teacher=job.teacher, data=job.data, data_dir=job.data_dir)
     else:
-        draw_run(RunFolder(out))
+        draw_run(RunFolder(job.out))
+
+
+def _figures(row: dict[str, Any]) -> dict[str, Any]:
+    """A recorded row without its histograms."""
+    return {name: value for name, value in row.items() if not isinstance(value, list)}

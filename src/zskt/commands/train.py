@@ -1,20 +1,32 @@
-"""`zskt train`: a classifier from labelled images."""
+"""`zskt train`: a classifier from labelled images, many or few, alone or with a teacher."""
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 from cyclopts import Parameter
+from lightning_fabric import Fabric
+from torch import nn
 
-from zskt.data import load_data
+from zskt.comparison import check_fits, normalisation_of
+from zskt.data import ImageData, balanced_subset, load_data
 from zskt.devices import Precision, make_fabric, resolve
+from zskt.errors import UserError
 from zskt.evaluation import Normalisation, accuracy, predict
-from zskt.model_file import Card, load, load_weights, write_network
+from zskt.model_file import (
+    Card,
+    load,
+    load_weights,
+    network_file,
+    read_classifier_card,
+    write_network,
+)
 from zskt.networks import create
 from zskt.results import command, machine, versions, write_result
 from zskt.training.compatibility import count_logits
+from zskt.training.lessons import Guidance, Lesson
 from zskt.training.progress import ProgressLine
 from zskt.training.run_folder import RunFolder
 from zskt.training.train import Recipe, epochs
@@ -26,6 +38,9 @@ def train_command(
     data: str,
     out: Path,
     recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),
+    per_class: int | None = None,
+    distill_from: Path | None = None,
+    guidance: Annotated[Guidance, Parameter(name="*")] = Guidance(),
     device: str = "auto",
     precision: Precision = "auto",
     init: Path | None = None,
@@ -34,13 +49,16 @@ def train_command(
     overwrite: bool = False,
     results: Path | None = None,
 ) -> None:
-    """Train a network on labelled images: a teacher, or a student "from scratch".
+    """Train a network on labelled images: a teacher, or a student with many or few.
 
     Args:
         network: a name that `zskt list` shows.
         data: a data set that `zskt list` shows.
         out: the run folder to write; its model.safetensors is what `--teacher` takes.
         recipe: how to train.
+        per_class: learn only so many images of each class, drawn by the seed; by default all.
+        distill_from: a teacher to learn from too, by knowledge distillation and attention transfer.
+        guidance: how the teacher helps.
         device: auto, cpu, cuda, cuda:N or mps.
         precision: bf16 autocast, exact 32, or auto: bf16 where the hardware has it.
         init: a model file or run folder whose weights to start from, for a further cycle.
@@ -53,22 +71,31 @@ def train_command(
     device, precision = resolve(device, precision)
     fabric = make_fabric(device, precision)
     images = load_data(data, data_dir)
+    few = None if per_class is None else balanced_subset(images.train, per_class, recipe.seed)
     torch.manual_seed(recipe.seed)
     model = create(network, classes=images.classes, input_size=images.input_size)
     if init is not None:
         load_weights(init, model)
     count_logits(network, model, images.input_size)
+    model = model.to(fabric.device).to(memory_format=torch.channels_last)
+    lesson = None
+    if distill_from is not None:
+        images, lesson = _taught(distill_from, images, model, guidance, fabric)
+    elif guidance != Guidance():
+        raise UserError("--distill-... settings need a teacher; give --distill-from TEACHER")
+
     settings: dict[str, Any] = {"network": network, "data": data, "half": half}
-    settings |= {"init": None if init is None else str(init)}
+    settings |= {"init": _text(init), "distill_from": _text(distill_from), "per_class": per_class}
     settings |= {"device": device, "precision": precision, **asdict(recipe)}
+    settings |= asdict(guidance) if distill_from else {}
     folder = RunFolder(out)
     about = {"command": command(), "command_name": "train", "versions": versions()}
     folder.create({**about, "machine": machine(device), **settings}, overwrite=overwrite)
 
     normalisation = Normalisation(images.mean, images.std)
-    model = model.to(fabric.device).to(memory_format=torch.channels_last)
     with ProgressLine("epochs", recipe.epochs) as line:
-        for number, loss in enumerate(epochs(model, images, recipe, fabric), start=1):
+        losses = epochs(model, images, recipe, fabric, few=few, lesson=lesson)
+        for number, loss in enumerate(losses, start=1):
             row = {"epoch": number, "loss": loss}
             if number % recipe.evaluate_every == 0:
                 logits = predict(model, images.test, normalisation)
@@ -101,3 +128,26 @@ def train_command(
         device=device,
     )
     print(f"{file}: test accuracy {final:.2%} after {recipe.epochs} epochs, {seconds:.0f} s")
+
+
+def _taught(
+    teacher: Path, images: ImageData, student: nn.Module, guidance: Guidance, fabric: Fabric
+) -> tuple[ImageData, Lesson]:
+    """The data in the teacher's normalisation, and the loss of a student that learns from it."""
+    file = network_file(teacher)
+    card = read_classifier_card(file)
+    check_fits(images.test, card)
+    if card.classes != images.classes:
+        raise UserError(
+            f"the teacher has {card.classes} classes and the data {images.classes}; "
+            "give data with the same classes"
+        )
+    normalisation = normalisation_of(card)
+    network = load(file).requires_grad_(False).to(fabric.device)
+    network = network.to(memory_format=torch.channels_last)
+    lesson = guidance.lesson(network, student, images.input_size, fabric)
+    return replace(images, mean=normalisation.mean, std=normalisation.std), lesson
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zskt.data.image_data import ImageData as ImageData
 from zskt.data.image_data import Split as Split
+from zskt.data.image_data import balanced_subset as balanced_subset
 from zskt.errors import unknown
 
 PUBLIC = ("cifar10", "cifar100", "svhn", "mnist", "fashion-mnist")

@@ -71,6 +71,24 @@ def image_data(
     return ImageData(train, test, class_names, mean, std, flips)
 
 
+def balanced_subset(split: Split, per_class: int, seed: int) -> Split:
+    """So many images of each class, drawn by a seed.
+
+    Raises:
+        UserError: if a class has fewer.
+    """
+    random = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(split), generator=random)
+    classes = [order[split.labels[order] == label] for label in split.labels.unique()]
+    fewest = min(len(members) for members in classes)
+    if not 0 < per_class <= fewest:
+        raise UserError(
+            f"--per-class must be 1 to {fewest}, the size of the smallest class, not {per_class}"
+        )
+    chosen = torch.cat([members[:per_class] for members in classes])
+    return Split(split.images[chosen], split.labels[chosen])
+
+
 def pixel_statistics(
     images: UInt8[Tensor, "count channels height width"],
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:

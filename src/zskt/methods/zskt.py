@@ -16,14 +16,13 @@ q = softmax(S(x) / t), at the scale of the authors' code,
     D = 1/(B C) sum_images sum_classes p log(p / q)            a C-th of the mean KL per image
     |Q_l(T) - Q_l(S)|^2 = 1/(B H W) sum (Q_l(T) - Q_l(S))^2    Q_l: attention map of stage l
 
-so that beta = 250 and clipping at 5 mean what they mean there. The teacher is in eval mode, the
-student and the generator in train mode throughout: batch norm sees only generated images.
+to which beta = 250 and clipping at 5 belong. The teacher is in eval mode, the student and the
+generator in train mode throughout: batch norm sees only generated images.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import torch
 from torch.optim import Adam
@@ -32,7 +31,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR
 from zskt.attention import watch_stages
 from zskt.errors import check_settings
 from zskt.game import Game, Round
-from zskt.losses import DISCREPANCIES, attention_transfer, confidence
+from zskt.losses import DISCREPANCIES, DiscrepancyName, attention_transfer
+from zskt.methods import generator_terms
 from zskt.modes import frozen
 from zskt.networks.generator import Generator
 
@@ -47,6 +47,8 @@ class ZSKT:
     """Length of a noise vector."""
     generator_width: int = 128
     """Channels of the generator's first maps."""
+    generator_depth: int = 1
+    """Convolutions of the generator after each upsampling."""
     generator_steps: int = 1
     """Generator steps in a round (n_G)."""
     student_steps: int = 10
@@ -61,19 +63,23 @@ class ZSKT:
     """Largest norm of a gradient."""
     temperature: float = 1.0
     """Logits are divided by it before softmax (t)."""
-    discrepancy: Literal["kl", "reverse-kl", "js", "l1"] = "kl"
+    discrepancy: DiscrepancyName = "kl"
     """What the generator ascends and the student descends (D)."""
     fresh_noise: bool = False
     """Draw new noise for every student step, where the authors replay one batch."""
+    extra: generator_terms.Name = "none"
+    """A further term of the generator's loss, which the authors tried and left out."""
+    extra_weight: float = 1.0
+    """Weight of that term."""
 
     def __post_init__(self):
-        check_settings(self, "attention")
+        check_settings(self, "attention", "extra_weight")
 
     def play(self, game: Game) -> Iterator[Round]:
         """Play Algorithm 1 for ever; whoever iterates decides when to stop, log and save."""
         teacher, student = game.teacher, game.student.train()
-        sizes = game.input_size, self.noise_size, self.generator_width
-        generator = game.network("generator", lambda: Generator(*sizes)).train()
+        shape = game.input_size, self.noise_size, self.generator_width, self.generator_depth
+        generator = game.network("generator", lambda: Generator(*shape)).train()
         student_adam = Adam(student.parameters(), self.student_learning_rate, fused=True)
         generator_adam = Adam(generator.parameters(), self.generator_learning_rate, fused=True)
         student_decay = CosineAnnealingLR(student_adam, game.rounds)
@@ -82,6 +88,7 @@ class ZSKT:
         game.keep(student_decay=student_decay, generator_decay=generator_decay)
         watched_teacher, watched_student = watch_stages(game, wanted=self.attention > 0)
         distance = partial(DISCREPANCIES[self.discrepancy], temperature=self.temperature)
+        extra = generator_terms.generator_term(self.extra, game)
         game.ready()
 
         while True:
@@ -91,9 +98,9 @@ class ZSKT:
                     with game.autocast():
                         images = generator(noise)
                         # The teacher's gradient moves the generator too: no no_grad here.
-                        generator_loss = -distance(teacher(images), student(images))
+                        says = teacher(images), student(images)
+                        generator_loss = -distance(*says) + self.extra_weight * extra(images, *says)
                     game.descend(generator_loss, generator_adam, clip=self.clip)
-
             for step in range(self.student_steps):
                 if step == 0 or self.fresh_noise:
                     with torch.no_grad(), game.autocast():
@@ -107,14 +114,12 @@ class ZSKT:
                     maps_apart = attention_transfer(target_maps, maps) if maps else apart * 0
                     student_loss = apart + self.attention * maps_apart
                 game.descend(student_loss, student_adam, clip=self.clip)
-
+            turn = Round(
+                images, teacher_logits=target, student_logits=logits,
+                generator_loss=generator_loss, student_loss=student_loss, attention=maps_apart,
+                generator_learning_rate=generator_decay.get_last_lr()[0],
+                student_learning_rate=student_decay.get_last_lr()[0],
+            )  # fmt: skip
             student_decay.step()
             generator_decay.step()
-            yield Round(
-                images,
-                generator_loss=generator_loss,
-                student_loss=student_loss,
-                attention=maps_apart,
-                teacher_confidence=confidence(target),
-                student_confidence=confidence(logits),
-            )
+            yield turn

@@ -24,12 +24,19 @@ class Generator(nn.Module):
         output_size: channels, height and width of the images, 8x8 to 64x64.
         noise_size: length of a noise vector.
         width: channels of the first maps; the last stage has half as many.
+        depth: convolutions after each upsampling; the paper has one.
 
     Raises:
         UserError: if the images are smaller than 8x8 or larger than 64x64.
     """
 
-    def __init__(self, output_size: tuple[int, int, int], noise_size: int = 100, width: int = 128):
+    def __init__(
+        self,
+        output_size: tuple[int, int, int],
+        noise_size: int = 100,
+        width: int = 128,
+        depth: int = 1,
+    ):
         super().__init__()
         channels, *sides = output_size
         if min(sides) < 8 or max(sides) > 64:
@@ -42,15 +49,15 @@ class Generator(nn.Module):
         self.output_size = output_size
         self.noise_size = noise_size
         self.width = width
+        self.depth = depth
         self.project = nn.Linear(noise_size, width * first[0] * first[1])
         self.unflatten = nn.Unflatten(1, (width, *first))
         self.bn = nn.BatchNorm2d(width)
         self.stages = nn.ModuleList(
             nn.Sequential(
                 nn.Upsample(scale_factor=2),
-                nn.Conv2d(inputs, outputs, 3, padding=1),
-                nn.BatchNorm2d(outputs),
-                nn.LeakyReLU(0.2, inplace=True),
+                *convolution(inputs, outputs),
+                *(layer for _ in range(depth - 1) for layer in convolution(outputs, outputs)),
             )
             for inputs, outputs in pairwise(widths)
         )
@@ -67,3 +74,12 @@ class Generator(nn.Module):
         # First maps are rounded up: 28 = 2 * 2 * 7 fits, 30 is drawn as 32 and cut.
         _, height, width = self.output_size
         return self.draw(maps[..., :height, :width])
+
+
+def convolution(inputs: int, outputs: int) -> list[nn.Module]:
+    """Convolution, batch norm and LeakyReLU."""
+    return [
+        nn.Conv2d(inputs, outputs, 3, padding=1),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(0.2, inplace=True),
+    ]

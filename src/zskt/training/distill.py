@@ -151,11 +151,10 @@ def play(
         last = number == run.end
         if number == 1:
             recorder.begin()
-        looked = {}
-        if measure and (last or run.evaluates(number)):
-            looked = measure(number, game.student)
-        if last or looked or number % run.record_every == 0:
-            line.show(recorder.metrics(number, turn, looked))
+        look = last or run.evaluates(number)
+        looked = measure(number, game.student) if measure and look else {}
+        if look or number % run.record_every == 0:
+            line.show(recorder.metrics(number, turn, looked, histograms=look))
         line.advance(number)
         if run.draws(number):
             recorder.sheet(number, turn)

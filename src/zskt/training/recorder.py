@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from zskt import evaluation
 from zskt.errors import UserError
 from zskt.game import Game, Round
 from zskt.model_file import Card, card_of, write_network
@@ -49,7 +50,8 @@ class Recorder:
             check_same_run(self.folder, settings)
             self.saved = self.folder.state()
             end = settings["run"]["until"]
-            if self.saved and end and end < self.saved["round"]:
+            left = (self.folder.path / "student.safetensors").exists()
+            if self.saved and end and end < self.saved["round"] + (not left):
                 raise UserError(
                     f"{path} is already at round {self.saved['round']}; give a later --until"
                 )
@@ -59,6 +61,7 @@ class Recorder:
         self.history = self.folder.rewind(self.round) if self.folder and resume else []
         self._before: float = self.saved["seconds"] if self.saved else 0.0
         self._started = self._last_save = time.monotonic()
+        self._last_row = (self.round, self._started)
 
     @property
     def where(self) -> str:
@@ -75,19 +78,38 @@ class Recorder:
         """Time spent on the run, in all its parts."""
         return self._before + time.monotonic() - self._started
 
-    def metrics(self, number: int, turn: Round, judged: dict[str, float]) -> dict[str, float]:
-        """Record one row; returns its measurements.
+    def metrics(
+        self, number: int, turn: Round, judged: dict[str, float], *, histograms: bool = False
+    ) -> dict[str, float]:
+        """Record one row, with histograms of what both networks say or without.
+
+        Returns:
+            Its measurements that are single numbers.
 
         Raises:
             UserError: if a loss is not finite.
         """
-        measured = {name: value.item() for name, value in turn.metrics.items()} | judged
+        measured = {name: value.item() for name, value in turn.metrics.items()}
+        for role, logits in turn.logits.items():
+            measured[f"{role}_confidence"] = evaluation.confidence(logits)
+        measured |= judged
         check_finite(number, turn)
-        row = {"round": number, **measured, "seconds": round(self.seconds, 2)}
+        row: dict[str, Any] = {"round": number, **measured}
+        if histograms:
+            for role, logits in turn.logits.items():
+                counts = evaluation.histograms(logits)
+                row |= {f"{role}_{name}": values for name, values in counts.items()}
+        row |= {"seconds": round(self.seconds, 2), "rounds_per_second": self._rate(number)}
         self.history.append(row)
         if self.folder:
             self.folder.record(row)
         return measured
+
+    def _rate(self, number: int) -> float:
+        """Rounds per second since the row before."""
+        now = time.monotonic()
+        (before, then), self._last_row = self._last_row, (number, now)
+        return round((number - before) / max(now - then, 1e-9), 3)
 
     def sheet(self, number: int, turn: Round) -> None:
         """Draw the first images of a round."""

@@ -23,7 +23,8 @@ class Run:
     record_every: int = 10
     """Rounds between two rows of metrics."""
     evaluate_every: int | None = None
-    """Rounds between two looks at the test set, if one is given; by default 100 in a run."""
+    """Rounds between two looks at the test set, if one is given, and at what both networks say of
+    the images; by default 100 in a run."""
     save_seconds: float = 60.0
     """Seconds between two checkpoints: how much a kill can cost."""
 
@@ -36,7 +37,7 @@ class Run:
         return min(self.rounds, self.until or self.rounds)
 
     def evaluates(self, number: int) -> bool:
-        """Whether the student is measured after a round."""
+        """Whether a round is looked at closely."""
         return number % (self.evaluate_every or max(1, self.rounds // 100)) == 0
 
     def draws(self, number: int) -> bool:

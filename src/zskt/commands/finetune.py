@@ -1,0 +1,88 @@
+"""`zskt finetune`: a zero-shot student goes on with a few real images."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from zskt.commands.train import train_command
+from zskt.data import load_data
+from zskt.devices import Precision
+from zskt.errors import UserError
+from zskt.model_file import network_file, read_classifier_card
+from zskt.training.lessons import Guidance
+from zskt.training.run_folder import RunFolder
+from zskt.training.train import Recipe
+
+STEPS = 400
+RECIPE = Recipe(learning_rate=0.01, padding=2)
+"""Chosen on training images by `benchmarks/finetune_search.py`; docs/few-shot.md has its table."""
+
+
+def finetune_command(
+    run: Path,
+    *,
+    data: str,
+    per_class: int,
+    out: Path,
+    teacher: Path | None = None,
+    steps: int = STEPS,
+    recipe: Annotated[Recipe, Parameter(name="*", parse="^(?!epochs$)")] = RECIPE,
+    guidance: Annotated[Guidance, Parameter(name="*")] = Guidance(),
+    device: str = "auto",
+    precision: Precision = "auto",
+    data_dir: Path = Path("data"),
+    overwrite: bool = False,
+    results: Path | None = None,
+) -> None:
+    """Continue a zero-shot student with a few labelled images, its teacher helping.
+
+    Args:
+        run: the run folder of `zskt distill`, or a student's model file.
+        data: a data set that `zskt list` shows.
+        per_class: images of each class to learn from, drawn by the seed.
+        out: the run folder to write.
+        teacher: a model file or run folder; by default the teacher of the run.
+        steps: how many batches to learn.
+        recipe: how to train; the epochs follow from the steps.
+        guidance: how the teacher helps.
+        device: auto, cpu, cuda, cuda:N or mps.
+        precision: bf16 autocast, exact 32, or auto: bf16 where the hardware has it.
+        data_dir: where public data sets lie.
+        overwrite: replace a run that is already in the folder.
+        results: a further file for the result as JSON.
+    """
+    if steps < 1:
+        raise UserError(f"--steps must be above zero, not {steps}")
+    if out.resolve() == run.resolve():
+        raise UserError(f"the student lies in {run}; give another --out")
+    file = network_file(run)
+    architecture = read_classifier_card(file).architecture
+    if architecture is None:
+        raise UserError(f"{file} holds a network of your own class, which zskt cannot build")
+    images = load_data(data, data_dir)
+    in_one_epoch = max(1, len(images.train) // recipe.batch_size)
+    train_command(
+        architecture,
+        data=data,
+        out=out,
+        recipe=replace(recipe, epochs=max(1, round(steps / in_one_epoch))),
+        per_class=per_class,
+        distill_from=teacher or _teacher_of(run),
+        guidance=guidance,
+        device=device,
+        precision=precision,
+        init=file,
+        data_dir=data_dir,
+        overwrite=overwrite,
+        results=results,
+    )
+
+
+def _teacher_of(run: Path) -> Path:
+    """The teacher that a run was distilled from."""
+    path = RunFolder(run).settings().get("teacher_path") if run.is_dir() else None
+    if path is None:
+        raise UserError(f"{run} does not say which teacher it had; give --teacher")
+    return Path(path)

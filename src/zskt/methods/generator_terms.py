@@ -1,0 +1,116 @@
+"""Further terms of the generator's loss that the zero-shot paper tried (section 3.2, appendix 1).
+
+The generator descends  -D(T(x), S(x)) + weight * term:
+
+    teacher-entropy    H(T(x)), so that the teacher is sure of what is drawn
+    student-entropy    -H(S(x)), so that the student is unsure of it
+    blur, noise        KL(T(x) || T(A(x))), so that what the teacher says survives A: a 3x3
+                       binomial blur, or normal noise of a tenth of the images' spread
+    diversity          mean cosine between the teacher's last features of different images
+    attention          -sum_l AT_l, so that the networks also differ in where they look
+
+Entropies and divergences are means over images and classes, as D is. The paper names the terms
+and says that each cost accuracy; their signs and weights here are ours.
+"""
+
+from collections.abc import Callable
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from zskt.attention import watch_stages
+from zskt.errors import UserError
+from zskt.game import Game
+from zskt.losses import attention_transfer, kl
+
+Images = Float[Tensor, "batch channels height width"]
+Logits = Float[Tensor, "batch classes"]
+Term = Callable[[Images, Logits, Logits], Float[Tensor, ""] | float]
+"""Of the images and of what teacher and student say of them."""
+Name = Literal[
+    "none", "teacher-entropy", "student-entropy", "blur", "noise", "diversity", "attention"
+]
+
+
+def generator_term(name: Name, game: Game) -> Term:
+    """A term by its name; for `none`, zero.
+
+    Raises:
+        UserError: if the networks lack what the term looks at.
+    """
+    assert name in get_args(Name), name
+    match name:
+        case "teacher-entropy":
+            return lambda images, teacher, student: entropy(teacher)
+        case "student-entropy":
+            return lambda images, teacher, student: -entropy(student)
+        case "blur":
+            return lambda images, teacher, student: kl(teacher, game.teacher(blurred(images)))
+        case "noise":
+            return lambda images, teacher, student: kl(teacher, game.teacher(noisy(images, game)))
+        case "diversity":
+            last = last_linear(game.teacher)
+            return lambda images, teacher, student: alikeness(features(game.teacher, last, images))
+        case "attention":
+            return attention_apart(game)
+    return lambda images, teacher, student: 0.0
+
+
+def entropy(logits: Logits) -> Float[Tensor, ""]:
+    """Mean over images and classes of -p log p."""
+    log_p = F.log_softmax(logits.float() if logits.dtype == torch.bfloat16 else logits, dim=1)
+    return -(log_p.exp() * log_p).mean()
+
+
+def blurred(images: Images) -> Images:
+    """Each channel smoothed with the 3x3 binomial filter, borders repeated."""
+    row = torch.tensor([0.25, 0.5, 0.25], device=images.device, dtype=images.dtype)
+    channels = images.shape[1]
+    filters = (row[:, None] * row).expand(channels, 1, 3, 3)
+    return F.conv2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), filters, groups=channels)
+
+
+def noisy(images: Images, game: Game) -> Images:
+    """Images with a tenth of their own spread of noise."""
+    return images + 0.1 * images.detach().std() * game.noise(*images.shape).to(images.dtype)
+
+
+def last_linear(network: nn.Module) -> nn.Linear:
+    """The layer that makes the logits."""
+    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
+    if not layers:
+        raise UserError("the teacher has no linear layer; --extra diversity looks at its input")
+    return layers[-1]
+
+
+def features(network: nn.Module, last: nn.Linear, images: Images) -> Float[Tensor, "batch _"]:
+    """What goes into the last layer."""
+    taken: list[Tensor] = []
+    handle = last.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0]))
+    try:
+        network(images)
+    finally:
+        handle.remove()
+    return taken[-1].flatten(1)
+
+
+def alikeness(vectors: Float[Tensor, "batch _"]) -> Float[Tensor, ""]:
+    """Mean cosine between different rows."""
+    unit = F.normalize(vectors.float(), dim=1)
+    count = len(unit)
+    return ((unit @ unit.T).sum() - count) / max(1, count * (count - 1))
+
+
+def attention_apart(game: Game) -> Term:
+    """Minus the attention term of the student's loss."""
+    teacher, student = watch_stages(game, wanted=True)
+    if not teacher.modules:
+        raise UserError("no stages of teacher and student match; --extra attention needs them")
+
+    def term(images: Images, *_: Logits) -> Float[Tensor, ""]:
+        return -attention_transfer(teacher(images)[1], student(images)[1])
+
+    return term
