@@ -91,7 +91,7 @@ def test_the_error_and_its_standard_error():
     error = mean_transition_error(Curves(stepped, other))
     assert error.mean == pytest.approx(0.2)
     assert error.standard_error == pytest.approx(0.1)
-    assert str(error) == "mean transition error 0.2000 ± 0.1000, 2 images"
+    assert str(error) == ("mean transition error 0.2000 ± 0.1000 (standard error over 2 images)")
     assert mean_transition_error(Curves(stepped[:1], other[:1])).standard_error is None
 
 
@@ -112,7 +112,9 @@ def test_networks_are_put_back(lived, images, targets, breaks):
     before = [copy.deepcopy(network) for network in lived]
 
     def progress(done):
-        assert not any(module.training for network in lived for module in network.modules())
+        for network in lived:
+            assert not any(module.training for module in network.modules())
+            assert not any(parameter.requires_grad for parameter in network.parameters())
         if breaks:
             raise KeyboardInterrupt
 
@@ -229,7 +231,9 @@ def test_the_command_leaves_curves_pictures_and_a_result(tmp_path, files, capsys
     out, further = tmp_path / "out", tmp_path / "further.json"
     more = ("--steps", 3, "--images", 5, "--batch-size", 7, "--precision", 32)
     assert run(files, out, "--results", further, *more) == 0
-    assert "mean transition error 0." in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "mean transition error 0." in said
+    assert "(standard error over 5 images), K = 3, xi = 1" in said
     assert {file.name for file in out.iterdir()} == {
         "curves.npz", "beliefs.png", "single.png", "result.json"
     }  # fmt: skip

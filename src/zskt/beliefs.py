@@ -75,8 +75,10 @@ class TransitionError(NamedTuple):
     images: int
 
     def __str__(self) -> str:
-        spread = "" if self.standard_error is None else f" ± {self.standard_error:.4f}"
-        return f"mean transition error {self.mean:.4f}{spread}, {self.images} images"
+        if self.standard_error is None:
+            return f"mean transition error {self.mean:.4f} of a single image"
+        spread = f"{self.standard_error:.4f} (standard error over {self.images} images)"
+        return f"mean transition error {self.mean:.4f} ± {spread}"
 
 
 def transition_curves(
@@ -95,8 +97,9 @@ def transition_curves(
 
     Args:
         stepped: A, whose cross-entropy is descended.
-        other: B, on the same device. Both run in eval mode, without gradients for their weights,
-            and are put back as they were.
+        other: B, on the same device. Both run in eval mode, in which the images of a batch must
+            not touch each other, and without gradients for their weights; both are put back as
+            they were.
         images: normalised, in the dtype of the networks; stepped in that dtype.
         targets: for each image the classes j to step towards.
         steps: K, how many probabilities are recorded; the first is that of the image itself.

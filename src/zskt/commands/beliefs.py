@@ -85,6 +85,8 @@ def beliefs_command(
         "mean_transition_error": error.mean,
         "standard_error": error.standard_error,
         "images": count,
+        "steps": measurement.steps,
+        "step_size": measurement.step_size,
         "agreement": agreement(said["student"], said["teacher"]),
     }
     seconds = time.monotonic() - start
@@ -92,7 +94,8 @@ def beliefs_command(
         out / RESULT, results,
         seeds=[measurement.seed], settings=settings, seconds=seconds, rows=[row], device=device,
     )  # fmt: skip
-    print(f"{out}: {error}, {seconds:.0f} s")
+    what = f"K = {measurement.steps}, xi = {measurement.step_size:g}"
+    print(f"{out}: {error}, {what}, {seconds:.0f} s")
 
 
 def read(
