@@ -63,7 +63,7 @@ def few(teacher, out, *more, rounds=2):
 
 
 def beliefs(*more, student="T", data="D", out="b"):
-    """Words for `zskt beliefs`; a later option stands for an earlier one."""
+    """Words for `zskt beliefs`."""
     return ["beliefs", "--student", student, "--teacher", "T", "--data", data, "--out", out, *more]
 
 

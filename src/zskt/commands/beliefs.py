@@ -11,12 +11,7 @@ from cyclopts import Parameter
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from zskt.beliefs import (
-    Curves,
-    Measurement,
-    mean_transition_error,
-    transition_curves,
-)
+from zskt.beliefs import Curves, Measurement, mean_transition_error, transition_curves
 from zskt.beliefs_folder import RESULT, check_folder, make_folder, write_curves
 from zskt.comparison import Contender, check_fits, check_same_classes, normalisation_of
 from zskt.data import Split, load_data

@@ -5,13 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from zskt.commands.table import print_rows
-from zskt.comparison import (
-    Contender,
-    check_fits,
-    check_same_classes,
-    compare,
-    normalisation_of,
-)
+from zskt.comparison import Contender, check_fits, check_same_classes, compare, normalisation_of
 from zskt.data import load_data
 from zskt.devices import make_fabric
 from zskt.model_file import load, network_file, read_classifier_card

@@ -16,7 +16,7 @@ def mean_curves(curves: Curves, title: str, shown_steps: int = 32) -> Figure:
     """The mean over images and targets with a band of two standard errors, as in Figure 4.
 
     The paper takes every image and target as independent; here the error is over images, each with
-    the mean over its targets, which makes the band wider.
+    the mean over its targets, which as a rule makes the band wider.
 
     Args:
         curves: by role, `student` and `teacher`.
