@@ -62,6 +62,11 @@ def few(teacher, out, *more, rounds=2):
     )  # fmt: skip
 
 
+def beliefs(*more, student="T", data="D", out="b"):
+    """Words for `zskt beliefs`."""
+    return ["beliefs", "--student", student, "--teacher", "T", "--data", data, "--out", out, *more]
+
+
 def test_train_distill_evaluate(tmp_path, data, capsys):
     runs = tmp_path / "runs"
     recipe = ("--epochs", 2, "--batch-size", 16, "--padding", 1, "--device", "cpu")
@@ -187,6 +192,19 @@ WRONG = {
     "holds neither": ["evaluate", ".", "--teacher", "T", "--data", "D"],
     "holds a generator": ["evaluate", "G", "--teacher", "T", "--data", "D"],
     "generator.safetensors holds a generator": [*few("G", "r")],
+    "there is no model file none": beliefs(student="none"),
+    "the data has 1x8x8 images and the network takes 3x8x8": beliefs(data="digits"),
+    "3 classes and the student 4": beliefs(student="F"),
+    "holds a generator; give": beliefs(student="G"),
+    "does not say how its images are normalised": beliefs(student="N"),
+    "--steps must be above zero": beliefs("--steps", 0),
+    "--images must be above zero": beliefs("--images", 0),
+    "--step-size must be above zero": beliefs("--step-size", "nan"),
+    "--batch-size must be above zero": beliefs("--batch-size", -1),
+    '"both" for --step-on. Choose from': beliefs("--step-on", "both"),
+    "teacher.safetensors is a file": beliefs(out="T"),
+    ". holds other files": beliefs("--overwrite", out="."),
+    "there is no cuda:6": beliefs("--device", "cuda:6"),
 }
 
 
@@ -200,7 +218,19 @@ def test_what_is_wrong_is_one_sentence(
     card = Card(architecture="generator", input_size=SIZE, noise_size=100, width=128)
     generator = tmp_path / "generator.safetensors"
     write_network(generator, Generator(SIZE), card)
-    known = {"T": teacher, "D": data, "G": generator, "T/run": teacher / "run"}
+    four, bare = tmp_path / "four.safetensors", tmp_path / "bare.safetensors"
+    scale = {"mean": (0.5,) * 3, "std": (0.2,) * 3}
+    for file, classes, more in ((four, 4, scale), (bare, 3, {})):
+        card = Card(architecture="resnet-8", input_size=SIZE, classes=classes, **more)
+        write_network(file, create("resnet-8", classes=classes, input_size=SIZE), card)
+    known = {
+        "T": teacher,
+        "D": data,
+        "G": generator,
+        "F": four,
+        "N": bare,
+        "T/run": teacher / "run",
+    }
     before = {file: file.read_bytes() for file in tmp_path.iterdir()}
     assert zskt(*(known.get(word, word) for word in words)) == 2
     said = capsys.readouterr().err.strip()

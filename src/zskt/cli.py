@@ -18,6 +18,7 @@ COMMANDS = {
     "distill": "Train a student to match a teacher without any data.",
     "train": "Train a network on labelled images: a teacher, or a student from scratch.",
     "evaluate": "Judge a student beside its teacher on a test set.",
+    "beliefs": "Measure how alike student and teacher are across decision boundaries.",
     "list": "List methods, networks and data sets.",
 }
 

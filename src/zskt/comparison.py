@@ -91,6 +91,15 @@ def check_fits(split: Split, card: Card) -> None:
         )
 
 
+def check_same_classes(teacher: Card, student: Card) -> None:
+    """Raise a `UserError` unless two networks have the same number of classes."""
+    if teacher.classes != student.classes:
+        raise UserError(
+            f"the teacher has {teacher.classes} classes and the student {student.classes}; "
+            "give networks with the same classes"
+        )
+
+
 def normalisation_of(card: Card) -> Normalisation:
     """The normalisation that a network's card tells; or a `UserError`."""
     if card.mean is None or card.std is None:

@@ -22,6 +22,31 @@ class Normalisation:
     std: tuple[float, ...]
 
 
+class Translated(nn.Module):
+    """A network that takes images in another normalisation than its own.
+
+    Args:
+        network: what is run.
+        own: how the network wants its images.
+        given: how the images are that it will get.
+    """
+
+    def __init__(self, network: nn.Module, own: Normalisation, given: Normalisation):
+        super().__init__()
+        self.network = network
+        device = next(network.parameters()).device
+        own_std = torch.tensor(own.std, device=device).view(-1, 1, 1)
+        difference = torch.tensor(given.mean) - torch.tensor(own.mean)
+        self.scale = torch.tensor(given.std, device=device).view(-1, 1, 1) / own_std
+        self.shift = difference.to(device).view(-1, 1, 1) / own_std
+
+    def forward(
+        self, images: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch classes"]:
+        """Logits."""
+        return self.network(images * self.scale + self.shift)
+
+
 @torch.no_grad()
 def predict(
     network: nn.Module, split: Split, normalisation: Normalisation

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from zskt.commands.table import print_rows
-from zskt.comparison import Contender, check_fits, compare, normalisation_of
+from zskt.comparison import Contender, check_fits, check_same_classes, compare, normalisation_of
 from zskt.data import load_data
 from zskt.devices import make_fabric
-from zskt.errors import UserError
 from zskt.model_file import load, network_file, read_classifier_card
 from zskt.pictures.run import draw_run
 from zskt.results import write_result
@@ -41,11 +40,7 @@ def evaluate_command(
     test = load_data(data, data_dir).test
     for card in cards.values():
         check_fits(test, card)
-    if cards["teacher"].classes != cards["student"].classes:
-        raise UserError(
-            f"the teacher has {cards['teacher'].classes} classes and the student "
-            f"{cards['student'].classes}; give networks with the same classes"
-        )
+    check_same_classes(cards["teacher"], cards["student"])
     where = make_fabric(device, "32").device
     contenders = [
         Contender(

@@ -1,0 +1,167 @@
+"""Algorithm 2 in batches against one image at a time, in turn in one process.
+
+    uv run python benchmarks/beliefs.py --student S --teacher T --data cifar10 --out FILE
+
+The literal loop is fp32 and contiguous (see literal_beliefs.py) and runs on a few images and
+targets; ours runs as `zskt beliefs` does, on more images and all targets. Both are counted in
+seconds per (image, target, step). Each pair of chunks gives one ratio; the median is the figure,
+the extremes its spread. With networks and data given, ours then runs in float32 on the same images,
+to tell by how much the fast precision moves the error; without, weights and images are random.
+"""
+
+import argparse
+import copy
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from literal_beliefs import literal_curves
+from zskt.beliefs import Curves, mean_transition_error, transition_curves
+from zskt.commands.beliefs import read
+from zskt.data.batches import normalise
+from zskt.devices import make_fabric, resolve
+from zskt.evaluation import predict
+from zskt.networks import WideResNet
+from zskt.results import write_result
+from zskt.starts import draw_starts, other_classes
+
+
+@dataclass(frozen=True)
+class Case:
+    """Two networks, and images with the classes that they are stepped towards."""
+
+    pair: str
+    student: nn.Module
+    teacher: nn.Module
+    images: Tensor
+    targets: Tensor
+
+
+def from_files(asked: argparse.Namespace, fabric: Fabric) -> Case:
+    """Networks and images as `zskt beliefs` takes them."""
+    paths = {"student": asked.student, "teacher": asked.teacher}
+    contenders, part = read(paths, asked.data, asked.data_dir, "test", fabric)
+    student, teacher = contenders["student"], contenders["teacher"]
+    space = student.normalisation
+    assert space == teacher.normalisation, "the literal loop knows only one"
+    said = [predict(it.network, part, space) for it in (student, teacher)]
+    starts = draw_starts(said[0], said[1], part.labels, images=asked.images)
+    images = normalise(part.images[starts.index], space.mean, space.std)
+    pair = f"{teacher.name} to {student.name}"
+    return Case(pair, student.network, teacher.network, images, starts.targets)
+
+
+def made_up(asked: argparse.Namespace, fabric: Fabric) -> Case:
+    """The same with random weights and images."""
+    torch.manual_seed(0)
+    student, teacher = (
+        fabric.to_device(WideResNet(16, width, classes=10)).to(memory_format=torch.channels_last)
+        for width in (1, 2)
+    )
+    targets = other_classes(torch.arange(asked.images) % 10, 10)
+    images = torch.randn(asked.images, 3, 32, 32)
+    return Case("wrn-16-2 to wrn-16-1, random", student, teacher, images, targets)
+
+
+def ours(case: Case, chosen: Tensor, asked: argparse.Namespace, fabric: Fabric) -> Curves:
+    """Our curves of the chosen images."""
+    return transition_curves(
+        case.student, case.teacher, case.images[chosen], case.targets[chosen],
+        steps=asked.steps, batch_size=asked.batch_size, autocast=fabric.autocast,
+    )  # fmt: skip
+
+
+def literal_chunks(case: Case, asked: argparse.Namespace, device: torch.device) -> Iterator[int]:
+    """Run the literal loop chunk by chunk, yielding how many targets of images each had."""
+    plain = (copy.deepcopy(network) for network in (case.student, case.teacher))
+    stepped, other = (network.to(memory_format=torch.contiguous_format) for network in plain)
+    targets = case.targets[: asked.literal_images, : asked.literal_targets]
+    images = case.images[: asked.literal_images].repeat_interleave(targets.shape[1], dim=0)
+    alone = (images.contiguous().to(device), targets.reshape(-1, 1).to(device))
+    literal_curves(stepped, other, alone[0][:1], alone[1][:1], steps=2)
+    yield 0
+    for some, towards in zip(*(of.tensor_split(asked.chunks) for of in alone), strict=True):
+        literal_curves(stepped, other, some, towards, steps=asked.steps)
+        yield len(towards)
+
+
+def race(case: Case, asked: argparse.Namespace, fabric: Fabric) -> tuple[dict[str, Any], Curves]:
+    """Times of both loops in turn, and our curves of all images."""
+    literal = literal_chunks(case, asked, fabric.device)
+    ours(case, torch.arange(min(8, len(case.images))), asked, fabric), next(literal)
+    times, found = [], []
+    for chosen in torch.arange(len(case.images)).tensor_split(asked.chunks):
+        before = time.perf_counter()
+        targets = next(literal)
+        between = time.perf_counter()
+        found.append(ours(case, chosen, asked, fabric))
+        mine = (time.perf_counter() - between) / (case.targets[chosen].numel() * asked.steps)
+        times.append(((between - before) / (targets * asked.steps), mine))
+    ratios = [theirs / mine for theirs, mine in times]
+    row = {
+        "pair": case.pair,
+        "literal_seconds": median(theirs for theirs, _ in times),
+        "our_seconds": median(mine for _, mine in times),
+        "ratio": round(median(ratios), 2),
+        "ratio_min": round(min(ratios), 2),
+        "ratio_max": round(max(ratios), 2),
+    }
+    stepped, other = ([getattr(it, of) for it in found] for of in ("stepped", "other"))
+    return row, Curves(torch.cat(stepped), torch.cat(other))
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--student", type=Path, help="a run folder or a model file")
+    parser.add_argument("--teacher", type=Path, help="likewise")
+    parser.add_argument("--data", help="a data set; without it random weights and images")
+    parser.add_argument("--data-dir", type=Path, default=Path("data"))
+    parser.add_argument("--images", type=int, default=100, help="for ours")
+    parser.add_argument("--literal-images", type=int, default=2)
+    parser.add_argument("--literal-targets", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--chunks", type=int, default=3, help="of each loop, in turn")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path, help="a file for the result as JSON")
+    asked = parser.parse_args()
+    if len({asked.student is None, asked.teacher is None, asked.data is None}) > 1:
+        parser.error("give --student, --teacher and --data, or none of them")
+    if asked.chunks > min(asked.literal_images * asked.literal_targets, asked.images):
+        parser.error("give at most as many --chunks as the literal loop has targets of images")
+    return asked
+
+
+def main() -> None:
+    """Time, print and write."""
+    asked = arguments()
+    start = time.monotonic()
+    device, precision = resolve(asked.device, "auto")
+    fabric = make_fabric(device, precision)
+    case = from_files(asked, fabric) if asked.data else made_up(asked, fabric)
+    row, curves = race(case, asked, fabric)
+    row |= {"images": len(case.images), "precision": precision}
+    if asked.data:
+        exact = ours(case, torch.arange(len(case.images)), asked, make_fabric(device, "32"))
+        row["error"] = mean_transition_error(curves).mean
+        row["float32_error"] = mean_transition_error(exact).mean
+        row["difference"] = row["error"] - row["float32_error"]
+    print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+    if asked.out:
+        settings = {key: str(it) if isinstance(it, Path) else it for key, it in vars(asked).items()}
+        seconds = time.monotonic() - start
+        write_result(
+            asked.out, seeds=[0], settings=settings, seconds=seconds, rows=[row], device=device
+        )
+
+
+if __name__ == "__main__":
+    main()
