@@ -23,14 +23,14 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from literal_beliefs import literal_curves
-from zskt.beliefs import Curves, mean_transition_error, transition_curves
+from zskt.beliefs.curves import Curves, mean_transition_error, transition_curves
+from zskt.beliefs.starts import draw_starts, other_classes
 from zskt.commands.beliefs import read
 from zskt.data.batches import normalise
 from zskt.devices import make_fabric, resolve
 from zskt.evaluation import predict
 from zskt.networks import WideResNet
 from zskt.results import write_result
-from zskt.starts import draw_starts, other_classes
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from torch import nn
 from literal_beliefs import literal_curves
 from players import SIZE, same_weights
 from zskt import UserError
-from zskt.beliefs import Curves, mean_transition_error, transition_curves
+from zskt.beliefs.curves import Curves, mean_transition_error, transition_curves
+from zskt.beliefs.starts import draw_starts, other_classes
 from zskt.cli import main
 from zskt.data import load_data
 from zskt.data.batches import normalise
@@ -22,7 +23,6 @@ from zskt.evaluation import Normalisation, Translated
 from zskt.model_file import Card, write_network
 from zskt.networks import create
 from zskt.pictures.beliefs import mean_curves, single_curves
-from zskt.starts import draw_starts, other_classes
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from cyclopts import Parameter
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from zskt.beliefs import Curves, Measurement, mean_transition_error, transition_curves
-from zskt.beliefs_folder import RESULT, check_folder, make_folder, write_curves
+from zskt.beliefs.curves import Curves, Measurement, mean_transition_error, transition_curves
+from zskt.beliefs.folder import RESULT, check_folder, make_folder, write_curves
+from zskt.beliefs.starts import Starts, draw_starts
 from zskt.comparison import Contender, check_fits, check_same_classes, normalisation_of
 from zskt.data import Split, load_data
 from zskt.data.batches import normalise
@@ -20,7 +21,6 @@ from zskt.devices import Precision, make_fabric, resolve
 from zskt.evaluation import Translated, agreement, predict
 from zskt.model_file import load, network_file, read_classifier_card
 from zskt.results import write_result
-from zskt.starts import Starts, draw_starts
 from zskt.training.progress import ProgressLine
 
 

@@ -14,12 +14,12 @@ import numpy as np
 from jaxtyping import Float
 from torch import Tensor
 
+from zskt.beliefs.starts import Starts
 from zskt.data import Split
 from zskt.errors import UserError
 from zskt.files import write_atomically
 from zskt.pictures.beliefs import mean_curves, single_curves
 from zskt.pictures.style import house_style, save_figure
-from zskt.starts import Starts
 
 CURVES = "curves.npz"
 RESULT = "result.json"

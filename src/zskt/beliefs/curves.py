@@ -23,9 +23,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from zskt.beliefs.starts import RelativeTo
 from zskt.errors import UserError, check_settings
 from zskt.modes import evaluating, frozen
-from zskt.starts import RelativeTo
 
 Autocast = Callable[[], AbstractContextManager]
 
