@@ -1,0 +1,52 @@
+"""Accuracy over the number of real images of each class, as Figure 2 of the paper draws it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.figure import Figure
+
+LOOKS = {
+    "no teacher": {"color": "#8a8a8a", "marker": "s"},
+    "KD+AT": {"color": "#c44e2b", "marker": "^"},
+    "zero-shot + M": {"color": "#1f5fa8", "marker": "o"},
+}
+
+
+def accuracy_over_images(rows: Sequence[dict[str, Any]], title: str) -> Figure:
+    """Curves with bars of one standard deviation over seeds.
+
+    Args:
+        rows: with `curve`, `per_class` (0 for none, `all` for the whole training set), `accuracy`
+            and `accuracy_std`, 0 to 1.
+        title: above the axes.
+    """
+    figure = Figure(figsize=(5.2, 3.6), layout="constrained")
+    axes = figure.subplots()
+    counts = sorted({row["per_class"] for row in rows if row["per_class"] != "all"})
+    place = {count: number for number, count in enumerate(counts)}
+    for curve, look in LOOKS.items():
+        # A student tuned on no image is the zero-shot student.
+        here = [
+            row
+            for row in rows
+            if row["per_class"] != "all"
+            and (row["curve"] == curve or (curve == "zero-shot + M" and row["per_class"] == 0))
+        ]
+        here.sort(key=lambda row: row["per_class"])
+        axes.errorbar(
+            [place[row["per_class"]] for row in here],
+            [row["accuracy"] for row in here],
+            yerr=[row["accuracy_std"] for row in here],
+            label="zero-shot, then tuned" if curve == "zero-shot + M" else curve,
+            capsize=2, markersize=4, lw=1.2, **look,
+        )  # fmt: skip
+    for row in rows:
+        if row["per_class"] == "all":
+            colour = LOOKS[row["curve"]]["color"]
+            axes.axhline(row["accuracy"], color=colour, ls=":", lw=1)
+    axes.plot([], [], color="black", ls=":", lw=1, label="on all images")
+    axes.set_xticks(range(len(counts)), [str(count) for count in counts])
+    axes.set(xlabel="real images of each class, M", ylabel="test accuracy", ylim=(0, 1.02))
+    axes.set_title(title, fontsize="medium")
+    axes.legend(loc="lower right", frameon=False)
+    return figure

@@ -1,0 +1,191 @@
+"""Where the runs of reproductions are made: each once, whichever experiment asks for it.
+
+A run that is finished is read, one that was cut short goes on, any other is started. A run is
+finished when its `result.json` is there, which every command writes last.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from zskt.beliefs.curves import Measurement
+from zskt.commands.beliefs import beliefs_command
+from zskt.commands.distill import distill_command
+from zskt.commands.finetune import RECIPE, finetune_command
+from zskt.commands.train import train_command
+from zskt.devices import Precision
+from zskt.errors import UserError
+from zskt.files import write_atomically
+from zskt.reproduce.protocol import Protocol
+from zskt.reproduce.wanted import Wanted, teacher
+from zskt.training.run import Run
+
+
+@dataclass(frozen=True)
+class Made:
+    """A finished run."""
+
+    path: Path
+    row: dict[str, Any]
+    """The last row of its result."""
+    seconds: float
+
+    @property
+    def accuracy(self) -> float:
+        """Of its network on the test set, after the last step."""
+        return self.row.get("student_accuracy", self.row.get("test_accuracy", float("nan")))
+
+
+class Lab:
+    """Makes runs in one folder, by one protocol.
+
+    Args:
+        root: the folder; each run is a folder in it.
+        protocol: what to run, already scaled.
+        data: the name or file of the data.
+        data_dir: where public data sets lie.
+        teachers: a folder of finished teachers, `NAME.safetensors`; those it lacks are trained.
+        device: where to run.
+        precision: how precisely.
+
+    Raises:
+        UserError: if the folder holds runs of another protocol or data.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        protocol: Protocol,
+        *,
+        data: str,
+        data_dir: Path = Path("data"),
+        teachers: Path | None = None,
+        device: str = "auto",
+        precision: Precision = "auto",
+    ):
+        self.root = root
+        self.protocol = protocol
+        self.data = data
+        self.data_dir = data_dir
+        self.teachers = teachers
+        self.device = device
+        self.precision: Precision = precision
+        self._check_same()
+
+    def made(self, wanted: Wanted) -> Made | None:
+        """A run if it is finished."""
+        path = self.root / wanted.name
+        try:
+            result = json.loads((path / "result.json").read_text())
+        except FileNotFoundError:
+            return None
+        return Made(path, result["rows"][-1], result["seconds"])
+
+    def make(self, wanted: Wanted) -> Made:
+        """A finished run, made first if need be."""
+        if self.made(wanted) is None:
+            makers: dict[str, Callable[[Wanted, Path], None]] = {
+                "teacher": self._teach,
+                "train": self._train,
+                "distill": self._distill,
+                "finetune": self._finetune,
+                "beliefs": self._beliefs,
+            }
+            makers[wanted.kind](wanted, self.root / wanted.name)
+        made = self.made(wanted)
+        assert made is not None, wanted.name
+        return made
+
+    def model(self, name: str) -> Path:
+        """The file of a teacher: from the folder of teachers, or trained here."""
+        given = self.teachers / f"{name}.safetensors" if self.teachers else None
+        if given is not None and given.is_file():
+            return given
+        return self.make(teacher(name)).path / "model.safetensors"
+
+    @property
+    def _common(self) -> dict[str, Any]:
+        common = {"data": self.data, "data_dir": self.data_dir, "device": self.device}
+        return {**common, "precision": self.precision, "overwrite": True}
+
+    def _teach(self, wanted: Wanted, out: Path) -> None:
+        train_command(wanted.student, out=out, recipe=self.protocol.teacher, **self._common)
+
+    def _train(self, wanted: Wanted, out: Path) -> None:
+        train_command(
+            wanted.student,
+            out=out,
+            recipe=replace(self.protocol.student, seed=wanted.seed),
+            per_class=wanted.per_class,
+            distill_from=self.model(wanted.teacher) if wanted.teacher else None,
+            **self._common,
+        )
+
+    def _distill(self, wanted: Wanted, out: Path) -> None:
+        assert wanted.teacher is not None
+        if (out / "checkpoint" / "state.safetensors").exists():
+            distill_command(resume=out, run=Run(device=self.device))
+            return
+        rounds = self.protocol.rounds
+        run = Run(
+            rounds=rounds, seed=wanted.seed, device=self.device, precision=self.precision,
+            evaluate_every=max(1, rounds // 10),
+        )  # fmt: skip
+        distill_command(
+            teacher=self.model(wanted.teacher),
+            student=wanted.student,
+            out=out,
+            method=wanted.method,
+            settings=self._settings(wanted),
+            run=run,
+            data=self.data,
+            data_dir=self.data_dir,
+            overwrite=True,
+        )
+
+    def _settings(self, wanted: Wanted) -> Any:
+        """The protocol's settings with the changes; another method has its own defaults."""
+        if wanted.method == "zskt":
+            return replace(self.protocol.method, **dict(wanted.changes))
+        return replace(type(self.protocol.method)(), **dict(wanted.changes))
+
+    def _finetune(self, wanted: Wanted, out: Path) -> None:
+        assert wanted.after
+        assert wanted.teacher
+        assert wanted.per_class
+        finetune_command(
+            self.make(wanted.after).path,
+            out=out,
+            per_class=wanted.per_class,
+            teacher=self.model(wanted.teacher),
+            recipe=replace(RECIPE, seed=wanted.seed, evaluate_every=10**6),
+            **self._common,
+        )
+
+    def _beliefs(self, wanted: Wanted, out: Path) -> None:
+        assert wanted.after
+        assert wanted.teacher
+        beliefs_command(
+            student=self.make(wanted.after).path,
+            teacher=self.model(wanted.teacher),
+            out=out,
+            measurement=Measurement(images=self.protocol.belief_images),
+            **self._common,
+        )
+
+    def _check_same(self) -> None:
+        """Runs of different protocols must not meet in one table."""
+        file = self.root / "protocol.json"
+        asked = {"data": self.data, **asdict(self.protocol)}
+        asked["teachers"] = str(self.teachers) if self.teachers else None
+        text = json.dumps(asked, indent=2) + "\n"
+        if not file.exists():
+            self.root.mkdir(parents=True, exist_ok=True)
+            write_atomically(file, text)
+        elif file.read_text() != text:
+            raise UserError(
+                f"{self.root} holds runs of another protocol, data or teachers; "
+                "give another --runs"
+            )

@@ -1,0 +1,93 @@
+"""What is run on each data set. CIFAR-10 and SVHN are the paper's; digits and MNIST are ours, the
+same in shape and small enough for two cores."""
+
+from dataclasses import dataclass, field, replace
+
+from zskt.methods import ZSKT
+from zskt.training.train import Recipe
+
+PAIRS = (
+    ("wrn-16-2", "wrn-16-1"),
+    ("wrn-40-1", "wrn-16-1"),
+    ("wrn-40-2", "wrn-16-1"),
+    ("wrn-40-1", "wrn-16-2"),
+    ("wrn-40-2", "wrn-16-2"),
+    ("wrn-40-2", "wrn-40-1"),
+)
+PAPERS_SGD = Recipe(
+    epochs=200, learning_rate=0.1, schedule="drops", nesterov=False, flips=True, evaluate_every=20
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol:
+    """One data set's runs at full scale."""
+
+    pairs: tuple[tuple[str, str], ...] = PAIRS
+    """Teachers and students of Table 1."""
+    pair: tuple[str, str] = ("wrn-40-2", "wrn-16-1")
+    """Teacher and student of everything else."""
+    noise_networks: tuple[str, ...] = ("lenet", "wrn-16-1", "wrn-16-2", "wrn-40-1", "wrn-40-2")
+    """The networks of Figure 5."""
+    rounds: int = 80_000
+    method: ZSKT = field(default_factory=ZSKT)
+    teacher: Recipe = PAPERS_SGD
+    student: Recipe = PAPERS_SGD
+    """From labels, with a teacher or alone."""
+    per_class: tuple[int, ...] = (10, 25, 50, 75, 100)
+    """Few images of each class, in Figure 2."""
+    table_1_per_class: int = 200
+    belief_images: int = 1000
+
+    def scaled(self, scale: float) -> "Protocol":
+        """The same with so many times the rounds, epochs and images."""
+        return replace(
+            self,
+            rounds=max(1, round(self.rounds * scale)),
+            teacher=shorter(self.teacher, scale),
+            student=shorter(self.student, scale),
+            belief_images=max(10, round(self.belief_images * min(1.0, scale))),
+        )
+
+
+def shorter(recipe: Recipe, scale: float) -> Recipe:
+    """A recipe with so many times the epochs."""
+    return replace(recipe, epochs=max(1, round(recipe.epochs * scale)))
+
+
+SMALL = (1, 5, 10, 25, 50, 100)
+DIGITS = Recipe(epochs=40, batch_size=64, padding=1, evaluate_every=40)
+MNIST = Recipe(epochs=3, padding=2, evaluate_every=3)
+PROTOCOLS = {
+    "cifar10": Protocol(),
+    "svhn": Protocol(
+        pairs=(("wrn-40-2", "wrn-16-1"),),
+        rounds=50_000,
+        teacher=replace(PAPERS_SGD, epochs=100, padding=0, flips=False),
+        student=replace(PAPERS_SGD, epochs=100, padding=0, flips=False),
+    ),
+    "digits": Protocol(
+        pairs=(("wrn-16-2", "wrn-10-1"), ("wrn-16-1", "wrn-10-1"), ("wrn-16-2", "wrn-16-1")),
+        pair=("wrn-16-2", "wrn-10-1"),
+        noise_networks=("wrn-10-1", "wrn-16-1", "wrn-16-2"),
+        rounds=400,
+        method=ZSKT(fresh_noise=True, attention=0.0, generator_width=64),
+        teacher=DIGITS,
+        student=replace(DIGITS, schedule="drops", learning_rate=0.1, nesterov=False),
+        per_class=SMALL,
+        table_1_per_class=10,
+        belief_images=400,
+    ),
+    "mnist": Protocol(
+        pairs=(("lenet", "lenet"),),
+        pair=("lenet", "lenet"),
+        noise_networks=("lenet",),
+        rounds=2000,
+        method=ZSKT(fresh_noise=True, attention=0.0, generator_width=32),
+        teacher=MNIST,
+        student=replace(MNIST, schedule="drops", learning_rate=0.05, nesterov=False),
+        per_class=SMALL,
+        table_1_per_class=10,
+    ),
+}
+"""By the name of the data; the user's own data take one of them by `--protocol`."""
