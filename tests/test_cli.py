@@ -160,6 +160,10 @@ WRONG = {
     "holds neither": ["evaluate", ".", "--teacher", "T", "--data", "D"],
     "holds a generator": ["evaluate", "G", "--teacher", "T", "--data", "D"],
     "generator.safetensors holds a generator": [*few("G", "r")],
+    "--rounds must be above zero": ["toy", "--out", "r", "--rounds", 0],
+    "--ascent-clamp must be above zero": ["toy", "--out", "r", "--ascent-clamp", "nan"],
+    "scans.npz is a file": ["toy", "--out", "D"],
+    ". holds other files": ["toy", "--out", "."],
 }
 
 

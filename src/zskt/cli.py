@@ -1,7 +1,6 @@
 """The command line: `zskt --help`.
 
-Each command is a function in `zskt.commands`, imported only when it is called: torch takes
-seconds, and `zskt --help` must not.
+Commands are imported only when they are called: torch takes seconds, and `zskt --help` must not.
 """
 
 import logging
@@ -18,6 +17,7 @@ COMMANDS = {
     "distill": "Train a student to match a teacher without any data.",
     "train": "Train a network on labelled images: a teacher, or a student from scratch.",
     "evaluate": "Judge a student beside its teacher on a test set.",
+    "toy": "Play the game in the plane, in a minute: the paper's Fig. 1.",
     "list": "List methods, networks and data sets.",
 }
 
@@ -28,7 +28,8 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 for name, sentence in COMMANDS.items():
-    app.command(f"zskt.commands.{name}:{name}_command", name=name, help=sentence)
+    module = name.replace("-", "_")
+    app.command(f"zskt.commands.{module}:{module}_command", name=name, help=sentence)
 
 
 def main() -> None:
