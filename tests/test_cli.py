@@ -164,6 +164,12 @@ WRONG = {
     "--ascent-clamp must be above zero": ["toy", "--out", "r", "--ascent-clamp", "nan"],
     "scans.npz is a file": ["toy", "--out", "D"],
     ". holds other files": ["toy", "--out", "."],
+    "there is no model file none": ["noise-predictions", "none", "--out", "r"],
+    "holds a generator; give": ["noise-predictions", "T", "G", "--out", "r"],
+    "--images must be above zero": ["noise-predictions", "T", "--out", "r", "--images", 0],
+    "give at least one network": ["noise-predictions", "--out", "r"],
+    "holds other files; give --out": ["noise-predictions", "T", "--out", ".", "--overwrite"],
+    "there is no cuda:8": ["noise-predictions", "T", "--out", "r", "--device", "cuda:8"],
 }
 
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "Train a network on labelled images: a teacher, or a student from scratch.",
     "evaluate": "Judge a student beside its teacher on a test set.",
     "toy": "Play the game in the plane, in a minute: the paper's Fig. 1.",
+    "noise-predictions": "Count what networks say about uniform noise.",
     "list": "List methods, networks and data sets.",
 }
 
