@@ -175,3 +175,5 @@ def test_the_toy_command(tmp_path, capsys):
     assert "--overwrite" in capsys.readouterr().err
     assert zskt(*words, "--overwrite") == 0
     assert len((out / "metrics.jsonl").read_text().splitlines()) == 4
+    # What the command changed for its own sake is as before.
+    assert torch.tensor([1e-39]).mul(1.0).item() > 0

@@ -36,7 +36,7 @@ def toy_command(
     start = time.monotonic()
     folder = RunFolder(out)
     about = {"command": command(), "command_name": "toy", "versions": versions()}
-    with one_thread():
+    with quick_small_steps():
         folder.create({**about, "machine": machine(), **asdict(toy)}, overwrite=overwrite)
         with ProgressLine("rounds", toy.rounds) as line:
 
@@ -67,11 +67,17 @@ def toy_command(
 
 
 @contextmanager
-def one_thread() -> Generator[None]:
-    """One thread within: the matrices are so small that two would wait for each other."""
+def quick_small_steps() -> Generator[None]:
+    """One thread, and numbers too small for full precision taken as zero; both put back after.
+
+    Over such small matrices two threads wait for each other. A teacher that is sure of itself
+    makes probabilities below 1e-38, on which processors are slow.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+        torch.set_flush_denormal(False)
