@@ -168,7 +168,7 @@ WRONG = {
     "holds a generator; give": ["noise-predictions", "T", "G", "--out", "r"],
     "--images must be above zero": ["noise-predictions", "T", "--out", "r", "--images", 0],
     "give at least one network": ["noise-predictions", "--out", "r"],
-    "holds other files; give --out": ["noise-predictions", "T", "--out", ".", "--overwrite"],
+    "a network lies in .": ["noise-predictions", "T", "--out", ".", "--overwrite"],
     "there is no cuda:8": ["noise-predictions", "T", "--out", "r", "--device", "cuda:8"],
 }
 

@@ -93,3 +93,16 @@ def test_networks_with_different_classes(tmp_path, capsys, card):
     assert zskt("noise-predictions", *files, "--out", tmp_path / "out") == 2
     assert "different classes" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_folder_of_a_network_is_not_overwritten(tmp_path, capsys):
+    run = tmp_path / "run"
+    run.mkdir()
+    file = written(run, "model", "resnet-8", 0)
+    (run / "settings.json").write_text("{}")
+    assert zskt("noise-predictions", run, "--out", run, "--overwrite") == 2
+    assert "a network lies in" in capsys.readouterr().err
+    assert file.exists()
+    (tmp_path / "mine" / "notes").mkdir(parents=True)
+    assert zskt("noise-predictions", run, "--out", tmp_path / "mine", "--overwrite") == 2
+    assert "holds other files" in capsys.readouterr().err

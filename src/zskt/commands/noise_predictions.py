@@ -63,9 +63,12 @@ def noise_predictions_command(
     cards = [read_classifier_card(file) for file in files]
     labels = labels_of(networks, cards)
     names = shared_class_names(cards)
-    normalisations = [normalisation_of(card) for card in cards]
-    # All are loaded before anything is written: a damaged file must not cost the folder.
+    # All is read before anything is written: a wrong file must not cost the folder.
+    for card in cards:
+        normalisation_of(card)
     loaded = [load(file) for file in files]
+    if any(file.parent.resolve() == out.resolve() for file in files):
+        raise UserError(f"a network lies in {out}, which would be replaced; give another --out")
     folder = RunFolder(out)
     settings: dict[str, Any] = {"networks": [str(path) for path in networks], "device": device}
     settings |= {"images": noise.images, "seed": noise.seed}
@@ -73,11 +76,9 @@ def noise_predictions_command(
     folder.create({**about, "machine": machine(device), **settings}, overwrite=overwrite)
 
     rows = []
-    for label, card, network, normalisation in zip(
-        labels, cards, loaded, normalisations, strict=True
-    ):
+    for label, card, network in zip(labels, cards, loaded, strict=True):
         images = uniform_noise(noise.images, card.input_size, noise.seed)
-        said = noise_predictions(network.to(where), images, normalisation)
+        said = noise_predictions(network.to(where), images, normalisation_of(card))
         counts = dict(zip(names, said.counts, strict=True))
         rows.append({"network": label, "confidence": said.confidence, "counts": counts})
     print_counts(rows)

@@ -15,8 +15,8 @@ q = softmax(S(x)), at the scale of the authors' code,
     grad_T(x) D = 1/(B C) p (log(p / q) - sum_classes p log(p / q))
     grad_S(x) D = 1/(B C) (q - p)
 
-Neither network, nor the points, ever see the data (Micaelli & Storkey, NeurIPS 2019,
-arXiv:1905.09768; the numbers are those of the authors' notebook).
+The game has the trained teacher and no data (Micaelli & Storkey, NeurIPS 2019, arXiv:1905.09768;
+the numbers are those of the authors' notebook).
 """
 
 from collections.abc import Iterator

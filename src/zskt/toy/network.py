@@ -1,7 +1,7 @@
 """A perceptron 2-100-500-3 with its gradients in closed form.
 
 The game takes 120,000 steps on 50 points. Each is so small that autograd, modules and optimizers
-would cost several times what the arithmetic costs; written out, it all takes half a minute.
+would cost more than the arithmetic.
 """
 
 from math import prod
@@ -17,7 +17,7 @@ HIDDEN = (100, 500)
 LAYERS = ((HIDDEN[0], 2), (HIDDEN[1], HIDDEN[0]), (CLASSES, HIDDEN[1]))
 """Outputs and inputs of each layer: the shape of its weights, as in `torch.nn.Linear`."""
 
-# Passes the gradient on where the second argument is above zero; a mask would cost ten times more.
+# Passes the gradient on where the second argument is above zero; a mask of booleans costs more.
 through_relu = torch.ops.aten.threshold_backward
 
 Logits = Float[Tensor, "count classes"]
