@@ -36,7 +36,8 @@ def table(file: Path) -> str:
     made = [
         f"`{result['command']}`",
         f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}" if seeds else "",
-        machine["gpu"] or f"{machine['cpu']}, {machine['threads']} threads",
+        machine["gpu"]
+        or f"{machine['cpu']}, {machine['threads']} thread{'s' if machine['threads'] > 1 else ''}",
         f"torch {result['versions']['torch']}",
         f"{result['seconds'] / 60:.1f} minutes",
     ]
@@ -44,9 +45,11 @@ def table(file: Path) -> str:
 
 
 def shown(name: str, value: Any) -> str:
-    """Shares as percentages, other numbers short."""
+    """Shares as percentages, other numbers short, of counts those above zero."""
     if value is None:
         return ""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {count:,}" for key, count in value.items() if count)
     if isinstance(value, float):
         is_share = name.endswith(("accuracy", "agreement", "confidence", "share"))
         return f"{value:.2%}" if is_share else f"{value:.4g}"

@@ -205,6 +205,16 @@ WRONG = {
     "teacher.safetensors is a file": beliefs(out="T"),
     ". holds other files": beliefs("--overwrite", out="."),
     "there is no cuda:6": beliefs("--device", "cuda:6"),
+    "--rounds must be above zero": ["toy", "--out", "r", "--rounds", 0],
+    "--ascent-clamp must be above zero": ["toy", "--out", "r", "--ascent-clamp", "nan"],
+    "scans.npz is a file": ["toy", "--out", "D"],
+    ". holds other files; give --out": ["toy", "--out", "."],
+    "there is no model file nothing": ["noise-predictions", "nothing", "--out", "r"],
+    "generator.safetensors holds a generator; give": ["noise-predictions", "T", "G", "--out", "r"],
+    "--images must be above zero, not 0": ["noise-predictions", "T", "--out", "r", "--images", 0],
+    "give at least one network": ["noise-predictions", "--out", "r"],
+    "a network lies in .": ["noise-predictions", "T", "--out", ".", "--overwrite"],
+    "there is no cuda:8": ["noise-predictions", "T", "--out", "r", "--device", "cuda:8"],
 }
 
 

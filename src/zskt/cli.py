@@ -1,7 +1,6 @@
 """The command line: `zskt --help`.
 
-Each command is a function in `zskt.commands`, imported only when it is called: torch takes
-seconds, and `zskt --help` must not.
+Commands are imported only when they are called: torch takes seconds, and `zskt --help` must not.
 """
 
 import logging
@@ -16,9 +15,13 @@ from zskt.errors import UserError
 COMMANDS = {
     "demo": "Distil a digit classifier without data and judge the student, in two minutes.",
     "distill": "Train a student to match a teacher without any data.",
-    "train": "Train a network on labelled images: a teacher, or a student from scratch.",
+    "train": "Train a network on labelled images, many or few, alone or with a teacher.",
     "evaluate": "Judge a student beside its teacher on a test set.",
     "beliefs": "Measure how alike student and teacher are across decision boundaries.",
+    "finetune": "Continue a zero-shot student with a few real images of each class.",
+    "reproduce": "Make a table or figure of the paper.",
+    "toy": "Play the game in the plane, in a minute: the paper's Fig. 1.",
+    "noise-predictions": "Count what networks say about uniform noise.",
     "list": "List methods, networks and data sets.",
 }
 
@@ -29,7 +32,8 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 for name, sentence in COMMANDS.items():
-    app.command(f"zskt.commands.{name}:{name}_command", name=name, help=sentence)
+    module = name.replace("-", "_")
+    app.command(f"zskt.commands.{module}:{module}_command", name=name, help=sentence)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from jaxtyping import Float, Int64, UInt8
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -24,7 +25,26 @@ def mean_curves(curves: Curves, title: str, shown_steps: int = 32) -> Figure:
         shown_steps: where the horizontal axis ends.
     """
     figure = Figure(figsize=(4.8, 3.4), layout="constrained")
-    axes = figure.subplots()
+    _draw_means(figure.subplots(), curves, title, shown_steps)
+    return figure
+
+
+def mean_curves_beside(students: Mapping[str, Curves], shown_steps: int = 32) -> Figure:
+    """The means of several students and their teachers, one panel each.
+
+    Args:
+        students: curves by the student's name.
+        shown_steps: where the horizontal axes end.
+    """
+    figure = Figure(figsize=(3.4 * len(students), 3.2), layout="constrained")
+    panels = figure.subplots(1, len(students), squeeze=False)[0]
+    for axes, (name, curves) in zip(panels, students.items(), strict=True):
+        apart = (curves["student"] - curves["teacher"]).abs().mean()
+        _draw_means(axes, curves, f"{name}, MTE {apart:.3f}", shown_steps)
+    return figure
+
+
+def _draw_means(axes: Axes, curves: Curves, title: str, shown_steps: int) -> None:
     for role, of in curves.items():
         of_each = of[..., :shown_steps].double().mean(1)
         mean = of_each.mean(0).numpy()
@@ -36,7 +56,6 @@ def mean_curves(curves: Curves, title: str, shown_steps: int = 32) -> Figure:
     axes.set(xlabel="step k", ylabel=f"mean {LABEL}", ylim=(0, 1.02))
     axes.set_title(title, fontsize="medium")
     axes.legend(loc="lower right", frameon=False)
-    return figure
 
 
 def single_curves(

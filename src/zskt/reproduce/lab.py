@@ -14,12 +14,15 @@ from zskt.beliefs.curves import Measurement
 from zskt.commands.beliefs import beliefs_command
 from zskt.commands.distill import distill_command
 from zskt.commands.finetune import RECIPE, finetune_command
+from zskt.commands.noise_predictions import noise_predictions_command
+from zskt.commands.toy import toy_command
 from zskt.commands.train import train_command
 from zskt.devices import Precision
 from zskt.errors import UserError
 from zskt.files import write_atomically
 from zskt.reproduce.protocol import Protocol
 from zskt.reproduce.wanted import Wanted, teacher
+from zskt.toy.game import Toy
 from zskt.training.run import Run
 
 
@@ -92,6 +95,8 @@ class Lab:
                 "distill": self._distill,
                 "finetune": self._finetune,
                 "beliefs": self._beliefs,
+                "noise": self._noise,
+                "toy": self._toy,
             }
             makers[wanted.kind](wanted, self.root / wanted.name)
         made = self.made(wanted)
@@ -174,6 +179,15 @@ class Lab:
             measurement=Measurement(images=self.protocol.belief_images),
             **self._common,
         )
+
+    def _noise(self, wanted: Wanted, out: Path) -> None:
+        noise_predictions_command(
+            self.model(wanted.student), out=out, device=self.device, overwrite=True
+        )
+
+    def _toy(self, wanted: Wanted, out: Path) -> None:
+        rounds = self.protocol.toy_rounds
+        toy_command(out=out, toy=Toy(seed=wanted.seed, rounds=rounds), overwrite=True)
 
     def _check_same(self) -> None:
         """Runs of different protocols must not meet in one table."""

@@ -1,5 +1,8 @@
-"""What is run on each data set. CIFAR-10 and SVHN are the paper's; digits and MNIST are ours, the
-same in shape and small enough for two cores."""
+"""What is run on each data set.
+
+CIFAR-10 and SVHN are the paper's; digits and MNIST are ours, the same in shape and small enough for
+two cores.
+"""
 
 from dataclasses import dataclass, field, replace
 
@@ -38,6 +41,7 @@ class Protocol:
     """Few images of each class, in Figure 2."""
     table_1_per_class: int = 200
     belief_images: int = 1000
+    toy_rounds: int = 2000
 
     def scaled(self, scale: float) -> "Protocol":
         """The same with so many times the rounds, epochs and images."""
@@ -47,6 +51,7 @@ class Protocol:
             teacher=shorter(self.teacher, scale),
             student=shorter(self.student, scale),
             belief_images=max(10, round(self.belief_images * min(1.0, scale))),
+            toy_rounds=max(1, round(self.toy_rounds * scale)),
         )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["teacher", "train", "distill", "finetune", "beliefs"]
+Kind = Literal["teacher", "train", "distill", "finetune", "beliefs", "toy", "noise"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,3 +73,13 @@ def finetuned(run: Wanted, per_class: int) -> Wanted:
 def beliefs(run: Wanted) -> Wanted:
     """Transition curves of a run's student and its teacher."""
     return Wanted(kind="beliefs", student=run.student, teacher=run.teacher, after=run)
+
+
+def toy(seed: int) -> Wanted:
+    """The game in the plane."""
+    return Wanted(kind="toy", student="perceptron", seed=seed)
+
+
+def noise(network: str) -> Wanted:
+    """What a teacher says about uniform noise."""
+    return Wanted(kind="noise", student=network, after=teacher(network))
