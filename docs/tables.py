@@ -8,10 +8,13 @@ A table stands between `<!-- results/NAME.json -->` and `<!-- end -->` in any pa
 import json
 import re
 from pathlib import Path
-from typing import Any
+
+from zskt.commands.table import shown
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("teachers/*.md")]
+WORDS = ("network", "pair", "operation", "method", "curve", "student", "variant")
+"""Columns of words; all others are numbers."""
 TABLE = re.compile(r"(<!-- (results/\S+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -25,11 +28,7 @@ def table(file: Path) -> str:
     result = json.loads(file.read_text())
     columns = list(dict.fromkeys(name for row in result["rows"] for name in row))
     lines = [" | ".join(name.replace("_", " ") for name in columns)]
-    lines.append(
-        " | ".join(
-            "---" if name in ("network", "pair", "operation") else "---:" for name in columns
-        )
-    )
+    lines.append(" | ".join("---" if name in WORDS else "---:" for name in columns))
     lines += [" | ".join(shown(name, row.get(name)) for name in columns) for row in result["rows"]]
     seeds = result.get("seeds", [result.get("seed")])
     machine = result["machine"]
@@ -42,18 +41,6 @@ def table(file: Path) -> str:
         f"{result['seconds'] / 60:.1f} minutes",
     ]
     return "".join(f"| {line} |\n" for line in lines) + "\n" + "; ".join(filter(None, made)) + ".\n"
-
-
-def shown(name: str, value: Any) -> str:
-    """Shares as percentages, other numbers short, of counts those above zero."""
-    if value is None:
-        return ""
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {count:,}" for key, count in value.items() if count)
-    if isinstance(value, float):
-        is_share = name.endswith(("accuracy", "agreement", "confidence", "share"))
-        return f"{value:.2%}" if is_share else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 if __name__ == "__main__":

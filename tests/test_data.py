@@ -213,3 +213,20 @@ def test_data_tells_its_form():
     split = Split(torch.zeros(2, 1, 8, 9, dtype=torch.uint8), torch.tensor([0, 1]))
     data = ImageData(split, split, ("a", "b"), (0.0,), (1.0,))
     assert (data.input_size, data.classes) == ((1, 8, 9), 2)
+
+
+def test_cutout_blanks_one_square_in_each_image():
+    images = torch.full((200, 2, 12, 12), 9, dtype=torch.uint8)
+    random = torch.Generator().manual_seed(0)
+    cut = augment(images, random, padding=0, flips=False, cutout=4)
+    blank = cut[:, 0] == 0
+    assert torch.equal(blank, cut[:, 1] == 0)
+    areas = blank.sum((1, 2))
+    # Cut off at the borders, two to four pixels of a side are left.
+    assert areas.min() == 4
+    assert areas.max() == 16
+    rows, columns = blank.any(2).sum(1), blank.any(1).sum(1)
+    assert torch.equal(rows * columns, areas)
+    assert 0.04 < blank.double().mean() < 16 / 144
+    whole = augment(images, random, padding=0, flips=False)
+    assert torch.equal(whole, images)

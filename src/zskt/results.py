@@ -22,6 +22,7 @@ def result(
     seconds: float,
     rows: Sequence[dict],
     device: str = "cpu",
+    runs: Sequence[dict] | None = None,
 ) -> dict[str, Any]:
     """One result as JSON would hold it; shares and accuracies in the rows are 0 to 1.
 
@@ -31,6 +32,7 @@ def result(
         seconds: wall time of the whole command.
         rows: one plain dictionary per line of the table.
         device: where it was computed.
+        runs: what the rows were made of, where each is made of several runs.
     """
     return {
         "command": command(),
@@ -41,6 +43,7 @@ def result(
         "git": commit(),
         "seconds": round(seconds, 1),
         "rows": list(rows),
+        **({} if runs is None else {"runs": list(runs)}),
     }
 
 

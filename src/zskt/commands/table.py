@@ -23,8 +23,38 @@ def print_rows(rows: Sequence[dict[str, Any]]) -> None:
             "-" if size is None else f"{size / 1000:,.0f} kB",
             f"{row['latency_seconds'] * 1000:.2f} ms",
         )
+    _print(table)
+
+
+def print_table(rows: Sequence[dict[str, Any]]) -> None:
+    """Print rows of any result, a column for each key."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table()
+    for name in columns:
+        words = any(isinstance(row.get(name), str | dict) for row in rows)
+        table.add_column(name.replace("_", " "), justify="left" if words else "right")
+    for row in rows:
+        table.add_row(*(shown(name, row.get(name)) for name in columns))
+    _print(table)
+
+
+def shown(name: str, value: Any) -> str:
+    """Shares as percentages, other numbers short, of counts those above zero."""
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {count:,}" for key, count in value.items() if count)
+    if isinstance(value, float):
+        if name.endswith("accuracy_difference"):
+            return f"{value:+.2%}"
+        is_share = name.endswith(("accuracy", "agreement", "confidence", "share", "accuracy_std"))
+        return f"{value:.2%}" if is_share else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _print(table: Table) -> None:
     # A pipe has no width of its own; nothing is cut there.
     console = Console()
     if not console.is_terminal:
-        console.width = 120
+        console.width = 160
     console.print(table)

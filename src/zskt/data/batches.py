@@ -28,8 +28,13 @@ def augment(
     *,
     padding: int,
     flips: bool,
+    cutout: int = 0,
 ) -> UInt8[Tensor, "count channels height width"]:
-    """Shift each image by up to `padding` pixels, zeros coming in, and mirror half of them."""
+    """Shift each image by up to `padding` pixels, mirror half of them, and blank a square in each.
+
+    Zeros come in at the borders and fill the square of side `cutout`, whose centre is any pixel
+    (DeVries & Taylor, 2017, arXiv:1708.04552).
+    """
     count, channels, height, width = images.shape
     padded = F.pad(images, (padding,) * 4)
     top, left = torch.randint(2 * padding + 1, (2, count), generator=random).to(images.device)
@@ -40,7 +45,17 @@ def augment(
         columns = torch.where(mirrored[:, None], columns.flip(1), columns)
     each = torch.arange(count, device=images.device).view(-1, 1, 1, 1)
     channel = torch.arange(channels, device=images.device).view(1, -1, 1, 1)
-    return padded[each, channel, rows[:, None, :, None], columns[:, None, None, :]]
+    moved = padded[each, channel, rows[:, None, :, None], columns[:, None, None, :]]
+    if not cutout:
+        return moved
+    inside = []
+    for side in (height, width):
+        centre = torch.randint(side, (count, 1), generator=random).to(images.device)
+        first = centre - cutout // 2
+        pixels = torch.arange(side, device=images.device)
+        inside.append((pixels >= first) & (pixels < first + cutout))
+    blank = inside[0][:, None, :, None] & inside[1][:, None, None, :]
+    return moved.masked_fill(blank, 0)
 
 
 def shuffled(

@@ -5,10 +5,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-LOOKS = {
-    "no teacher": {"color": "#8a8a8a", "marker": "s"},
-    "KD+AT": {"color": "#c44e2b", "marker": "^"},
-    "zero-shot + M": {"color": "#1f5fa8", "marker": "o"},
+LOOKS = {  # colour and marker of each curve
+    "no teacher": ("#8a8a8a", "s"),
+    "KD+AT": ("#c44e2b", "^"),
+    "zero-shot + M": ("#1f5fa8", "o"),
 }
 
 
@@ -24,7 +24,7 @@ def accuracy_over_images(rows: Sequence[dict[str, Any]], title: str) -> Figure:
     axes = figure.subplots()
     counts = sorted({row["per_class"] for row in rows if row["per_class"] != "all"})
     place = {count: number for number, count in enumerate(counts)}
-    for curve, look in LOOKS.items():
+    for curve, (colour, marker) in LOOKS.items():
         # A student tuned on no image is the zero-shot student.
         here = [
             row
@@ -38,12 +38,11 @@ def accuracy_over_images(rows: Sequence[dict[str, Any]], title: str) -> Figure:
             [row["accuracy"] for row in here],
             yerr=[row["accuracy_std"] for row in here],
             label="zero-shot, then tuned" if curve == "zero-shot + M" else curve,
-            capsize=2, markersize=4, lw=1.2, **look,
+            color=colour, marker=marker, markersize=4, capsize=2, lw=1.2,
         )  # fmt: skip
     for row in rows:
         if row["per_class"] == "all":
-            colour = LOOKS[row["curve"]]["color"]
-            axes.axhline(row["accuracy"], color=colour, ls=":", lw=1)
+            axes.axhline(row["accuracy"], color=LOOKS[row["curve"]][0], ls=":", lw=1)
     axes.plot([], [], color="black", ls=":", lw=1, label="on all images")
     axes.set_xticks(range(len(counts)), [str(count) for count in counts])
     axes.set(xlabel="real images of each class, M", ylabel="test accuracy", ylim=(0, 1.02))

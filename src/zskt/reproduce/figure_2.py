@@ -23,9 +23,7 @@ def points(protocol: Protocol, seeds: Sequence[int]) -> Points:
         found["no teacher", count] = [scratch(student, seed, count) for seed in seeds]
         found["KD+AT", count] = [few_shot(teacher, student, seed, count) for seed in seeds]
         if count is not None:
-            found["zero-shot + M", count] = [
-                finetuned(run, count) for run in found["zero-shot", 0]
-            ]
+            found["zero-shot + M", count] = [finetuned(run, count) for run in found["zero-shot", 0]]
     return found
 
 

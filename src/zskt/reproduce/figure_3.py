@@ -1,4 +1,4 @@
-"""Figure 3 and section 4.3: what the generator draws over time, and what both networks say of it."""
+"""Figure 3 and section 4.3: what the generator draws over time, and what is said of it."""
 
 import shutil
 from collections.abc import Sequence

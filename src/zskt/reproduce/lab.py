@@ -200,6 +200,5 @@ class Lab:
             write_atomically(file, text)
         elif file.read_text() != text:
             raise UserError(
-                f"{self.root} holds runs of another protocol, data or teachers; "
-                "give another --runs"
+                f"{self.root} holds runs of another protocol, data or teachers; give another --runs"
             )

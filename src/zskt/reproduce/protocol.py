@@ -26,6 +26,10 @@ PAPERS_SGD = Recipe(
 class Protocol:
     """One data set's runs at full scale."""
 
+    input_size: tuple[int, int, int] = (3, 32, 32)
+    """Of the named data; like the next two, it serves to tell the cost."""
+    train_images: int = 50_000
+    classes: int = 10
     pairs: tuple[tuple[str, str], ...] = PAIRS
     """Teachers and students of Table 1."""
     pair: tuple[str, str] = ("wrn-40-2", "wrn-16-1")
@@ -66,12 +70,15 @@ MNIST = Recipe(epochs=3, padding=2, evaluate_every=3)
 PROTOCOLS = {
     "cifar10": Protocol(),
     "svhn": Protocol(
+        train_images=73_257,
         pairs=(("wrn-40-2", "wrn-16-1"),),
         rounds=50_000,
         teacher=replace(PAPERS_SGD, epochs=100, padding=0, flips=False),
         student=replace(PAPERS_SGD, epochs=100, padding=0, flips=False),
     ),
     "digits": Protocol(
+        input_size=(1, 8, 8),
+        train_images=1_347,
         pairs=(("wrn-16-2", "wrn-10-1"), ("wrn-16-1", "wrn-10-1"), ("wrn-16-2", "wrn-16-1")),
         pair=("wrn-16-2", "wrn-10-1"),
         noise_networks=("wrn-10-1", "wrn-16-1", "wrn-16-2"),
@@ -84,6 +91,8 @@ PROTOCOLS = {
         belief_images=400,
     ),
     "mnist": Protocol(
+        input_size=(1, 28, 28),
+        train_images=60_000,
         pairs=(("lenet", "lenet"),),
         pair=("lenet", "lenet"),
         noise_networks=("lenet",),

@@ -42,6 +42,8 @@ class Recipe:
     """Images are shifted by up to so many pixels."""
     flips: bool | None = None
     """Whether half of the images are mirrored; by default where the data set says it may be."""
+    cutout: int = 0
+    """Side of a square that is blanked in each image."""
     keep_statistics: bool = False
     """Leave the running statistics of batch norm as they are, and normalise by them."""
     seed: int = 0
@@ -51,7 +53,14 @@ class Recipe:
 
     def __post_init__(self):
         check_settings(
-            self, "warm_up", "momentum", "weight_decay", "padding", "seed", at_most_one=("warm_up",)
+            self,
+            "warm_up",
+            "momentum",
+            "weight_decay",
+            "padding",
+            "cutout",
+            "seed",
+            at_most_one=("warm_up",),
         )
 
 
@@ -106,7 +115,9 @@ def epochs(
                 module.train(not isinstance(module, _BatchNorm))
         total = torch.zeros((), device=fabric.device)
         for images, labels in islice(batches, steps):
-            moved = augment(images, random, padding=recipe.padding, flips=flips)
+            moved = augment(
+                images, random, padding=recipe.padding, flips=flips, cutout=recipe.cutout
+            )
             loss = lesson(normalise(moved, data.mean, data.std), labels)
             optimizer.zero_grad()
             loss.backward()
