@@ -158,6 +158,7 @@ def test_help_needs_no_torch():
 
 
 TRAIN = ["train", "resnet-8", "--data", "D", "--out", "r"]
+TUNE = ["finetune", "T", "--data", "D", "--out", "r", "--teacher", "T"]
 WRONG = {
     "Unknown command": ["distil"],
     "Unknown option": ["list", "--all"],
@@ -187,6 +188,15 @@ WRONG = {
     "--distill-... settings need a teacher": [*TRAIN, "--distill-share", 0.5],
     "there is no model file no-teacher": [*TRAIN, "--distill-from", "no-teacher"],
     "holds a generator; give a classifier": [*TRAIN, "--distill-from", "G"],
+    "--cutout must be zero or above": [*TRAIN, "--cutout", -1],
+    "--per-class must be 1 to 10, the": [*TUNE, "--per-class", 0],
+    "--steps must be above zero, not 0": [*TUNE, "--per-class", 1, "--steps", 0],
+    "does not say which teacher": [*TUNE[:-2], "--per-class", 1],
+    "give the name of a table or figure": ["reproduce"],
+    "unknown experiment 'figure-6'": ["reproduce", "figure-6"],
+    "--scale must be above zero": ["reproduce", "figure-2", "--scale", 0],
+    "--seeds must be different": ["reproduce", "figure-2", "--seeds", 1, 1],
+    "unknown protocol 'cifar'": ["reproduce", "figure-2", "--protocol", "cifar"],
     "unknown method 'zsk'": [*few("T", "r"), "--method", "zsk"],
     "--fresh-noise is no setting of": [*few("T", "r"), "--method", "noise", "--fresh-noise"],
     "holds neither": ["evaluate", ".", "--teacher", "T", "--data", "D"],

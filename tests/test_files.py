@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import sys
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from zskt.model_file import Card, load, load_weights, read_card, write_network
 from zskt.networks import Generator, create
 from zskt.training.checkpoint import read_state, write_state
 from zskt.training.run_folder import RunFolder
+from zskt.training.tensorboard import Board
 
 SIZE = (3, 8, 8)
 CARD = Card(
@@ -196,3 +198,25 @@ def test_rewinding_forgets_what_came_after(tmp_path):
     lines = folder.metrics_file.read_text().splitlines()
     assert [json.loads(line)["round"] for line in lines] == [1, 2]
     assert len(list(folder.samples.iterdir())) == 2
+
+
+def test_the_metrics_go_to_tensorboard_too(tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = Board(tmp_path)
+    for number in (10, 20):
+        board.record({"round": number, "student_loss": number / 4, "teacher_classes": [3, 0, 1]})
+    board.close()
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [(each.step, each.value) for each in events.Scalars("student_loss")] == [
+        (10, 2.5), (20, 5.0),
+    ]  # fmt: skip
+    assert events.Histograms("teacher_classes")[0].histogram_value.num == 4
+
+
+def test_without_tensorboard_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    board = Board(tmp_path / "board")
+    board.record({"round": 1, "student_loss": 0.5})
+    board.close()
+    assert not (tmp_path / "board").exists()

@@ -129,6 +129,7 @@ def distill(
             )
             play(method, game, run, recorder, line, stop, measure)
     finally:
+        recorder.board.close()
         student.to(home)
     for network in (student, *game.networks.values()):
         network.to(home).eval()

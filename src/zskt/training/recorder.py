@@ -12,6 +12,7 @@ from zskt.game import Game, Round
 from zskt.model_file import Card, card_of, write_network
 from zskt.pictures.run import save_sheet
 from zskt.training.run_folder import RunFolder
+from zskt.training.tensorboard import Board
 
 
 class Recorder:
@@ -62,6 +63,7 @@ class Recorder:
         self._before: float = self.saved["seconds"] if self.saved else 0.0
         self._started = self._last_save = time.monotonic()
         self._last_row = (self.round, self._started)
+        self.board = Board(path / "tensorboard" if path else None, self.round)
 
     @property
     def where(self) -> str:
@@ -103,6 +105,7 @@ class Recorder:
         self.history.append(row)
         if self.folder:
             self.folder.record(row)
+        self.board.record(row)
         return measured
 
     def _rate(self, number: int) -> float:

@@ -4,6 +4,7 @@ settings.json             everything that was set, versions, machine
 metrics.jsonl             one JSON object per recorded round
 samples/round-000100.png  images that the student learnt from
 checkpoint/               the state to resume from
+tensorboard/              the metrics again, where TensorBoard is installed
 *.safetensors             the networks, when the run has ended
 result.json               the result, when the run has ended
 """
@@ -132,5 +133,6 @@ class RunFolder:
         the folder holds the run before, to be played from its start.
         """
         ours = [self.checkpoint_file, self.metrics_file, *self.samples.glob("round-*.png")]
+        ours += self.path.glob("tensorboard/events.*")
         for file in [*ours, *(self.path / name for name in LEFT_BY_A_RUN)]:
             file.unlink(missing_ok=True)

@@ -1,0 +1,215 @@
+"""Reproductions: the right runs, each made once, told beside what was published."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zskt.commands.reproduce import EXPERIMENTS
+from zskt.errors import UserError
+from zskt.methods import ZSKT
+from zskt.reproduce import ablations, cost, figure_2, lab, table_1
+from zskt.reproduce.experiment import over_seeds
+from zskt.reproduce.lab import Lab, Made
+from zskt.reproduce.protocol import PROTOCOLS, shorter
+from zskt.reproduce.wanted import beliefs, few_shot, finetuned, scratch, zero_shot
+from zskt.training.run_folder import RunFolder
+from zskt.training.train import Recipe
+
+TINY = replace(
+    PROTOCOLS["digits"].scaled(0.001),
+    pair=("wrn-10-2", "wrn-10-1"),
+    pairs=(("wrn-10-2", "wrn-10-1"),),
+    noise_networks=("wrn-10-1", "wrn-10-2"),
+    rounds=2,
+    method=ZSKT(batch_size=4, generator_width=8),
+    # A teacher that tells the two classes apart, so that any student agrees with it on some images.
+    teacher=Recipe(epochs=6, batch_size=10, learning_rate=0.05, padding=1),
+    per_class=(1, 2),
+    table_1_per_class=2,
+    belief_images=4,
+)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Dark and bright images, so that networks agree on some."""
+    random = np.random.default_rng(0)
+    arrays = {}
+    for part, count in (("train", 40), ("test", 30)):
+        labels = np.arange(count) % 2
+        pixels = random.integers(0, 100, (count, 8, 8)) + 100 * labels[:, None, None]
+        arrays |= {f"{part}_images": pixels.astype(np.uint8), f"{part}_labels": labels}
+    np.savez(tmp_path / "data.npz", **arrays)
+    return str(tmp_path / "data.npz")
+
+
+@pytest.fixture
+def tiny(tmp_path, data):
+    return Lab(tmp_path / "runs", TINY, data=data, device="cpu", precision="32")
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_run_has_a_name_of_its_own(name):
+    for protocol in PROTOCOLS.values():
+        wanted = cost.needed(EXPERIMENTS[name].wanted(protocol, [0, 1]))
+        assert len({run.name for run in wanted}) == len(wanted)
+
+
+def test_the_papers_protocol():
+    """What section 4.1 and the authors' scripts say."""
+    paper = PROTOCOLS["cifar10"]
+    assert paper.rounds == 80_000
+    assert paper.method == ZSKT()
+    assert PROTOCOLS["svhn"].rounds == 50_000
+    assert len(table_1.wanted(paper, [0, 1, 2])) == 6 * 3 * 2 + 3 * 3
+    assert {run.per_class for run in table_1.wanted(paper, [0])} == {None, 200}
+    few = {run.per_class for run in figure_2.wanted(paper, [0]) if run.kind == "finetune"}
+    assert few == {10, 25, 50, 75, 100}
+
+
+def test_scale_shrinks_lengths_alone():
+    paper = PROTOCOLS["cifar10"]
+    small = paper.scaled(0.01)
+    assert (small.rounds, small.student.epochs, small.belief_images) == (800, 2, 10)
+    assert replace(small.student, epochs=200) == paper.student
+    assert small.pairs == paper.pairs
+    assert shorter(paper.student, 1e-9).epochs == 1
+
+
+def test_figure_2_is_made_once(tiny, tmp_path, monkeypatch):
+    report = EXPERIMENTS["figure-2"].report(tiny, [0], tmp_path / "out")
+    points = {(row["curve"], row["per_class"]): row for row in report.rows}
+    assert points.keys() == {
+        ("zero-shot", 0), ("zero-shot + M", 1), ("zero-shot + M", 2),
+        *((curve, count) for curve in ("no teacher", "KD+AT") for count in (1, 2, "all")),
+    }  # fmt: skip
+    assert all(0 <= row["accuracy"] <= 1 and row["seeds"] == 1 for row in report.rows)
+    assert (tmp_path / "out" / "figure-2.png").stat().st_size > 1000
+    few = tiny.made(few_shot("wrn-10-2", "wrn-10-1", 0, 2))
+    settings = json.loads((few.path / "settings.json").read_text())
+    assert settings["per_class"] == 2
+    assert settings["distill_from"].endswith("teacher-wrn-10-2-seed-0/model.safetensors")
+
+    def never(*arguments, **options):
+        raise AssertionError("made again")
+
+    for command in ("train_command", "distill_command", "finetune_command"):
+        monkeypatch.setattr(lab, command, never)
+    again = EXPERIMENTS["figure-2"].report(tiny, [0], tmp_path / "out")
+    assert again.rows == report.rows
+
+
+def test_a_run_cut_short_goes_on(tiny, monkeypatch):
+    run = zero_shot("wrn-10-2", "wrn-10-1", 0)
+    whole = tiny.make(run)
+    before = (whole.path / "student.safetensors").read_bytes()
+    (whole.path / "result.json").unlink()
+    resumed = []
+    command = lab.distill_command
+    monkeypatch.setattr(lab, "distill_command", lambda **it: (resumed.append(it), command(**it)))
+    assert tiny.make(run).accuracy == whole.accuracy
+    assert resumed[0]["resume"] == whole.path
+    assert (whole.path / "student.safetensors").read_bytes() == before
+
+
+def test_a_finetuned_student_starts_from_the_zero_shot_one(tiny):
+    run = zero_shot("wrn-10-2", "wrn-10-1", 0)
+    tuned = tiny.make(finetuned(run, 2))
+    settings = json.loads((tuned.path / "settings.json").read_text())
+    assert settings["init"] == str(tiny.made(run).path / "student.safetensors")
+    assert settings["per_class"] == 2
+
+
+def test_table_2_judges_the_students_it_names(tiny, tmp_path):
+    report = EXPERIMENTS["table-2"].report(tiny, [0], tmp_path / "out")
+    assert [row["student"] for row in report.rows] == ["zero-shot", "KD+AT", "KD+AT M=2"]
+    for row in report.rows:
+        assert 0 <= row["mean_transition_error"] <= 1
+        assert row["published_error"] is None
+    few = tiny.made(beliefs(few_shot("wrn-10-2", "wrn-10-1", 0)))
+    assert report.rows[1]["mean_transition_error"] == few.row["mean_transition_error"]
+
+
+@pytest.mark.parametrize("name", ["figure-1", "figure-3", "figure-5", "svhn", "table-1"])
+def test_the_other_experiments(tiny, tmp_path, name):
+    report = EXPERIMENTS[name].report(tiny, [0], tmp_path / "out")
+    assert report.rows
+    assert all(picture.stat().st_size > 100 for picture in report.pictures)
+    if name.startswith("figure"):
+        assert report.pictures
+
+
+def test_ablations_change_one_thing_each():
+    paper = PROTOCOLS["cifar10"]
+    variants = ablations.variants(paper.method)
+    assert variants["as it is"] == {}
+    for changes in list(variants.values())[1:]:
+        assert len(changes) == 1
+        assert replace(paper.method, **changes) != paper.method
+    assert variants["half the batch size"] == {"batch_size": 64}
+    assert variants["twice the clip"] == {"clip": 10.0}
+    assert len(ablations.wanted(paper, [0])) == len(variants) + 1
+
+
+def test_ablations_are_told_beside_the_method(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(ablations, "DOUBLED", ("clip",))
+    monkeypatch.setattr(ablations, "TERMS", ("blur",))
+    report = EXPERIMENTS["ablations"].report(tiny, [0], tmp_path / "out")
+    rows = {row["variant"]: row for row in report.rows}
+    assert rows["as it is"]["to_as_it_is_accuracy_difference"] == 0
+    changed = tiny.made(zero_shot("wrn-10-2", "wrn-10-1", 0, extra="blur"))
+    settings = json.loads((changed.path / "settings.json").read_text())
+    assert settings["method_settings"]["extra"] == "blur"
+    noise = tiny.made(zero_shot("wrn-10-2", "wrn-10-1", 0, method="noise"))
+    assert RunFolder(noise.path).settings()["method"] == "noise"
+    assert "plain noise, no generator" in rows
+
+
+def test_given_teachers_are_taken(tmp_path, data, tiny):
+    teachers = tmp_path / "teachers"
+    teachers.mkdir()
+    file = tiny.make(scratch("wrn-10-2", 0)).path / "model.safetensors"
+    (teachers / "wrn-10-2.safetensors").write_bytes(file.read_bytes())
+    other = Lab(tmp_path / "other", TINY, data=data, teachers=teachers, device="cpu")
+    assert other.model("wrn-10-2") == teachers / "wrn-10-2.safetensors"
+    assert other.model("wrn-10-1").parent.parent == tmp_path / "other"
+
+
+def test_runs_of_another_protocol_do_not_mix(tmp_path, data, tiny):
+    Lab(tmp_path / "runs", TINY, data=data)
+    with pytest.raises(UserError, match="another protocol"):
+        Lab(tmp_path / "runs", replace(TINY, rounds=3), data=data)
+
+
+def test_means_over_seeds():
+    runs = [Made(Path(), {"test_accuracy": share}, 1.0) for share in (0.5, 0.7)]
+    row = over_seeds(runs, 0.8)
+    assert row["accuracy"] == pytest.approx(0.6)
+    assert row["accuracy_std"] == pytest.approx(0.1)
+    assert row["accuracy_difference"] == pytest.approx(-0.2)
+    assert over_seeds(runs, None)["accuracy_difference"] is None
+
+
+def test_cost_counts_every_run_and_teacher_once(monkeypatch):
+    paper = PROTOCOLS["cifar10"]
+    size = list(paper.input_size)
+    rows = [
+        {"kind": "train", "teacher": None, "student": "wrn-40-2", "seconds": 2.0},
+        {"kind": "distill", "teacher": "wrn-40-2", "student": "wrn-16-1", "seconds": 3.0},
+    ]
+    rows = [{**row, "input_size": size, "device": "cpu"} for row in rows]
+    monkeypatch.setattr(cost, "measured", lambda: {"rows": rows, "machines": {}})
+    runs = [zero_shot("wrn-40-2", "wrn-16-1", seed) for seed in (0, 1)]
+    expected = 2 * 3.0 * 80_000 + 2.0 * 200 * 50_000 / 128
+    assert cost.seconds(runs, paper, "cpu") == pytest.approx(expected)
+    assert cost.seconds(runs, paper, "cuda") is None
+    assert cost.seconds([few_shot("wrn-40-2", "wrn-16-1", 0)], paper, "cpu") is None
+
+
+def test_rates_of_every_experiment_were_measured_on_a_cpu():
+    for protocol in PROTOCOLS.values():
+        for experiment in EXPERIMENTS.values():
+            assert cost.seconds(experiment.wanted(protocol, [0]), protocol, "cpu")
