@@ -1,6 +1,6 @@
 """`zskt finetune`: a zero-shot student goes on with a few real images."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +16,18 @@ from zskt.training.run_folder import RunFolder
 from zskt.training.train import Recipe
 
 STEPS = 400
-RECIPE = Recipe(learning_rate=0.01, padding=2)
-"""Chosen on training images by `benchmarks/finetune_search.py`; docs/few-shot.md has its table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FineTuning(Recipe):
+    """A gentle recipe, chosen on training images alone: docs/few-shot.md has the search."""
+
+    epochs: Annotated[int, Parameter(parse=False)] = 1
+    """They follow from the steps."""
+    learning_rate: float = 0.01
+    """The peak."""
+    padding: int = 2
+    """Images are shifted by up to so many pixels."""
 
 
 def finetune_command(
@@ -28,7 +38,7 @@ def finetune_command(
     out: Path,
     teacher: Path | None = None,
     steps: int = STEPS,
-    recipe: Annotated[Recipe, Parameter(name="*", parse="^(?!epochs$)")] = RECIPE,
+    recipe: Annotated[FineTuning, Parameter(name="*")] = FineTuning(),
     guidance: Annotated[Guidance, Parameter(name="*")] = Guidance(),
     device: str = "auto",
     precision: Precision = "auto",
@@ -45,7 +55,7 @@ def finetune_command(
         out: the run folder to write.
         teacher: a model file or run folder; by default the teacher of the run.
         steps: how many batches to learn.
-        recipe: how to train; the epochs follow from the steps.
+        recipe: how to train.
         guidance: how the teacher helps.
         device: auto, cpu, cuda, cuda:N or mps.
         precision: bf16 autocast, exact 32, or auto: bf16 where the hardware has it.

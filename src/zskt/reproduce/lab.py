@@ -13,7 +13,7 @@ from typing import Any
 from zskt.beliefs.curves import Measurement
 from zskt.commands.beliefs import beliefs_command
 from zskt.commands.distill import distill_command
-from zskt.commands.finetune import RECIPE, finetune_command
+from zskt.commands.finetune import FineTuning, finetune_command
 from zskt.commands.noise_predictions import noise_predictions_command
 from zskt.commands.toy import toy_command
 from zskt.commands.train import train_command
@@ -165,7 +165,7 @@ class Lab:
             out=out,
             per_class=wanted.per_class,
             teacher=self.model(wanted.teacher),
-            recipe=replace(RECIPE, seed=wanted.seed, evaluate_every=10**6),
+            recipe=FineTuning(seed=wanted.seed, evaluate_every=10**6),
             **self._common,
         )
 
