@@ -1,10 +1,12 @@
-"""Shared by tests: a tiny size, and a game without a loop around it."""
+"""Shared by tests: a tiny size, a game without a loop around it, and the command line."""
 
 import copy
+import sys
 
 import torch
 from torch import nn
 
+from zskt.cli import main
 from zskt.devices import make_fabric
 from zskt.game import Game
 
@@ -30,3 +32,13 @@ def same_weights(one: nn.Module, other: nn.Module) -> bool:
     """Whether two networks agree in every weight and buffer, bit for bit."""
     ours, theirs = one.state_dict(), other.state_dict()
     return ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k]) for k in ours)
+
+
+def zskt(*words):
+    """Run a command in this process; returns its exit code."""
+    sys.argv = ["zskt", *map(str, words)]
+    try:
+        main()
+    except SystemExit as stop:
+        return stop.code or 0
+    return 0

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
+from players import zskt
 from zskt import UserError, distill
-from zskt.cli import main
 from zskt.model_file import Card, load, read_card, write_network
 from zskt.networks import create
 from zskt.results import result
@@ -19,16 +19,6 @@ from zskt.training.run_folder import RunFolder
 
 SIZE = (3, 8, 8)
 RESULT_KEYS = {"command", "settings", "versions", "machine", "git", "seconds", "rows"}
-
-
-def zskt(*words):
-    """Run a command in this process; returns its exit code."""
-    sys.argv = ["zskt", *map(str, words)]
-    try:
-        main()
-    except SystemExit as stop:
-        return stop.code or 0
-    return 0
 
 
 @pytest.fixture

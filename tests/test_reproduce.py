@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from players import zskt
 from zskt.commands.reproduce import EXPERIMENTS
 from zskt.errors import UserError
 from zskt.methods import ZSKT
@@ -182,6 +183,30 @@ def test_runs_of_another_protocol_do_not_mix(tmp_path, data, tiny):
     Lab(tmp_path / "runs", TINY, data=data)
     with pytest.raises(UserError, match="another protocol"):
         Lab(tmp_path / "runs", replace(TINY, rounds=3), data=data)
+
+
+def test_the_command_writes_every_run_and_says_the_scale(tmp_path, data, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ("--data", data, "--protocol", "digits", "--scale", 0.005, "--seeds", 0, 1)
+    assert zskt("reproduce", "figure-3", *words, "--device", "cpu") == 0
+    assert "0.005 of full scale: 2 rounds" in capsys.readouterr().out
+    result = json.loads(Path("results/figure-3/figure-3-data-scale-0.005.json").read_text())
+    assert result["seeds"] == [0, 1]
+    assert result["settings"]["scale"] == 0.005
+    assert [run["run"] for run in result["runs"]] == [
+        f"distill-wrn-16-2-to-wrn-10-1-seed-{seed}" for seed in (0, 1)
+    ]
+    assert Path("results/figure-3/pictures-data-scale-0.005/figure-3.png").is_file()
+    assert zskt("reproduce", "figure-3", *words, "--teachers", "t") == 2
+    assert "another protocol" in capsys.readouterr().err
+
+
+def test_the_list_tells_what_each_costs(capsys):
+    assert zskt("reproduce", "--list") == 0
+    output = capsys.readouterr().out
+    for name in EXPERIMENTS:
+        assert name in output
+    assert "80,000 rounds" in output
 
 
 def test_means_over_seeds():

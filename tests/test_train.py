@@ -164,3 +164,14 @@ def test_a_teacher_helps_where_images_are_few(data):
 def test_a_share_is_at_most_one():
     with pytest.raises(UserError, match="--distill-share must be at most 1"):
         Guidance(distill_share=1.5)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_statistics_are_kept_if_asked(data, keep):
+    torch.manual_seed(0)
+    network = create("wrn-10-1", classes=2, input_size=(1, 8, 8))
+    before = copy.deepcopy(network)
+    recipe = Recipe(epochs=1, batch_size=16, learning_rate=0.01, keep_statistics=keep)
+    list(epochs(network, data, recipe, make_fabric("cpu", "32")))
+    assert torch.equal(network.bn.running_mean, before.bn.running_mean) is keep
+    assert not torch.equal(network.bn.weight, before.bn.weight)
