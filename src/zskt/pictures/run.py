@@ -127,9 +127,11 @@ def confusion(folder: RunFolder) -> Figure | None:
     figure.colorbar(shown, label="share of the teacher's class", shrink=0.8)
     axes.set(xlabel="student says", ylabel="teacher says")
     if len(names) <= 20:
-        axes.set_xticks(
-            range(len(names)), names, rotation=45 if len(max(names, key=len)) > 3 else 0
-        )
+        axes.set_xticks(range(len(names)), names)
+        if len(max(names, key=len)) > 3:
+            # By its end, so that each stands under its column.
+            for label in axes.get_xticklabels():
+                label.set(rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(len(names)), names)
         for (row, column), count in np.ndenumerate(counts):
             if count:

@@ -157,7 +157,7 @@ def play(
         if look or number % run.record_every == 0:
             line.show(recorder.metrics(number, turn, looked, histograms=look))
         line.advance(number)
-        if run.draws(number):
+        if last or run.draws(number):
             recorder.sheet(number, turn)
         if last:
             # Before the checkpoint, after which nothing is left to play.
