@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from zskt.commands.finetune import STEPS, FineTuning
+from zskt.commands.finetune import FineTuning
 from zskt.comparison import normalisation_of
 from zskt.data import ImageData, Split, balanced_subset, load_data
 from zskt.devices import make_fabric
@@ -72,8 +72,6 @@ def main() -> None:
     def tuned(rate: float, guidance: Guidance | None, keep: bool, count: int, seed: int) -> float:
         network = copy.deepcopy(student)
         recipe = FineTuning(learning_rate=rate, keep_statistics=keep, seed=seed)
-        in_one_epoch = max(1, len(data.train) // recipe.batch_size)
-        recipe = replace(recipe, epochs=max(1, round(STEPS / in_one_epoch)))
         lesson = None
         if guidance is not None:
             lesson = guidance.lesson(teacher, network, card.input_size, fabric)
@@ -100,7 +98,7 @@ def main() -> None:
         print(row, flush=True)
     rows.sort(key=lambda row: -row.get("mean_accuracy", 0.0))
     if asked.out:
-        settings = {"run": str(asked.run), "data": asked.data, "steps": STEPS}
+        settings = {"run": str(asked.run), "data": asked.data, "steps": FineTuning().steps}
         settings |= {"per_class": asked.per_class, "judged": len(data.test)}
         seconds = time.monotonic() - start
         write_result(asked.out, seeds=asked.seeds, settings=settings, seconds=seconds, rows=rows)

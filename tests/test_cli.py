@@ -104,6 +104,23 @@ def test_few_images_with_and_without_a_teacher(tmp_path, teacher, data):
     assert read_card(tmp_path / "a" / "model.safetensors").mean != (0.5,) * 3
 
 
+def test_a_network_that_is_read_is_not_overwritten(tmp_path, data, capsys):
+    recipe = ("--epochs", 1, "--batch-size", 16, "--device", "cpu", "--data", data)
+    for name in ("t", "s"):
+        assert zskt("train", "resnet-8", "--out", tmp_path / name, *recipe) == 0
+    files = [tmp_path / name / "model.safetensors" for name in ("t", "s")]
+    before = [file.read_bytes() for file in files]
+    tune = ("finetune", tmp_path / "s", "--teacher", tmp_path / "t", *recipe[2:], "--per-class", 1)
+    for out in ("s", "t"):
+        assert zskt(*tune, "--out", tmp_path / out, "--overwrite") == 2
+        assert "which is to be written" in capsys.readouterr().err
+    taught = ("--distill-from", tmp_path / "t", "--overwrite")
+    assert zskt("train", "resnet-8", "--out", tmp_path / "t", *recipe, *taught) == 2
+    assert [file.read_bytes() for file in files] == before
+    assert zskt(*tune, "--out", tmp_path / "tuned", "--steps", 3) == 0
+    assert "after 3 batches" in capsys.readouterr().out
+
+
 def test_another_method(tmp_path, teacher):
     assert zskt(*few(teacher, tmp_path / "run", "--method", "noise")) == 0
     assert zskt("distill", "--resume", tmp_path / "run") == 0

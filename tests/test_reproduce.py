@@ -1,6 +1,7 @@
 """Reproductions: the right runs, each made once, told beside what was published."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +40,8 @@ def data(tmp_path):
     """Dark and bright images, so that networks agree on some."""
     random = np.random.default_rng(0)
     arrays = {}
-    for part, count in (("train", 40), ("test", 30)):
+    # More than a hundred of each class, the most that a small protocol learns.
+    for part, count in (("train", 220), ("test", 30)):
         labels = np.arange(count) % 2
         pixels = random.integers(0, 100, (count, 8, 8)) + 100 * labels[:, None, None]
         arrays |= {f"{part}_images": pixels.astype(np.uint8), f"{part}_labels": labels}
@@ -107,13 +109,23 @@ def test_a_run_cut_short_goes_on(tiny, monkeypatch):
     run = zero_shot("wrn-10-2", "wrn-10-1", 0)
     whole = tiny.make(run)
     before = (whole.path / "student.safetensors").read_bytes()
-    (whole.path / "result.json").unlink()
-    resumed = []
+    shutil.rmtree(whole.path)
     command = lab.distill_command
-    monkeypatch.setattr(lab, "distill_command", lambda **it: (resumed.append(it), command(**it)))
+
+    def cut_short(run, **options):
+        return command(run=replace(run, until=1), **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lab, "distill_command", cut_short)
+        with pytest.raises(AssertionError):
+            tiny.make(run)
+    # It has a result, of one round of two, which must not be taken for the run's.
+    assert (whole.path / "result.json").exists()
+    assert tiny.made(run) is None
+    first = (whole.path / "checkpoint" / "state.safetensors").read_bytes()
     assert tiny.make(run).accuracy == whole.accuracy
-    assert resumed[0]["resume"] == whole.path
     assert (whole.path / "student.safetensors").read_bytes() == before
+    assert (whole.path / "checkpoint" / "state.safetensors").read_bytes() != first
 
 
 def test_a_finetuned_student_starts_from_the_zero_shot_one(tiny):
@@ -180,25 +192,53 @@ def test_given_teachers_are_taken(tmp_path, data, tiny):
 
 
 def test_runs_of_another_protocol_do_not_mix(tmp_path, data, tiny):
-    Lab(tmp_path / "runs", TINY, data=data)
-    with pytest.raises(UserError, match="another protocol"):
-        Lab(tmp_path / "runs", replace(TINY, rounds=3), data=data)
+    here = {"data": data, "device": "cpu", "precision": "32"}
+    Lab(tmp_path / "runs", TINY, **here)
+    for protocol, changes in ((replace(TINY, rounds=3), {}), (TINY, {"precision": "bf16"})):
+        with pytest.raises(UserError, match="another protocol"):
+            Lab(tmp_path / "runs", protocol, **{**here, **changes})
 
 
 def test_the_command_writes_every_run_and_says_the_scale(tmp_path, data, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = ("--data", data, "--protocol", "digits", "--scale", 0.005, "--seeds", 0, 1)
+    name = "figure-3-data-as-digits-scale-0.005-seeds-0-1"
     assert zskt("reproduce", "figure-3", *words, "--device", "cpu") == 0
     assert "0.005 of full scale: 2 rounds" in capsys.readouterr().out
-    result = json.loads(Path("results/figure-3/figure-3-data-scale-0.005.json").read_text())
+    result = json.loads(Path(f"results/figure-3/{name}.json").read_text())
     assert result["seeds"] == [0, 1]
     assert result["settings"]["scale"] == 0.005
     assert [run["run"] for run in result["runs"]] == [
         f"distill-wrn-16-2-to-wrn-10-1-seed-{seed}" for seed in (0, 1)
     ]
-    assert Path("results/figure-3/pictures-data-scale-0.005/figure-3.png").is_file()
-    assert zskt("reproduce", "figure-3", *words, "--teachers", "t") == 2
+    pictures = Path(f"results/figure-3/{name.replace('figure-3-', 'pictures-')}")
+    assert (pictures / "figure-3.png").is_file()
+    assert zskt("reproduce", "figure-3", *words, "--flips") == 2
     assert "another protocol" in capsys.readouterr().err
+
+
+def test_wrong_words_cost_nothing(tmp_path, data, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    wrong = {
+        "there is no folder none": ("--protocol", "digits", "--teachers", "none"),
+        "learns up to 200 images of each class and the data has 110": ("--protocol", "cifar10"),
+        "there is no data file": ("--data", "none.npz"),
+    }
+    for sentence, words in wrong.items():
+        given = words if "--data" in words else ("--data", data, *words)
+        assert zskt("reproduce", "table-2", *given) == 2
+        assert sentence in capsys.readouterr().err
+        assert not (tmp_path / "runs").exists()
+
+
+def test_published_numbers_stand_only_beside_the_same_data(tmp_path, data):
+    """Not beside another protocol on the same data, nor other data by the same protocol."""
+    places = {"cifar10": "cifar10", "cifar10.npz": "cifar10", data: None}
+    for number, (name, published) in enumerate(places.items()):
+        made = Lab(tmp_path / str(number), PROTOCOLS["cifar10"], data=name, device="cpu")
+        assert made.published == published
+    other = Lab(tmp_path / "other", PROTOCOLS["digits"], data="cifar10", device="cpu")
+    assert other.published is None
 
 
 def test_the_list_tells_what_each_costs(capsys):
@@ -207,6 +247,8 @@ def test_the_list_tells_what_each_costs(capsys):
     for name in EXPERIMENTS:
         assert name in output
     assert "80,000 rounds" in output
+    assert zskt("reproduce", "--list", "--data", "digits") == 0
+    assert "Protocol digits" in capsys.readouterr().out
 
 
 def test_means_over_seeds():

@@ -177,3 +177,9 @@ def test_the_toy_command(tmp_path, capsys):
     assert len((out / "metrics.jsonl").read_text().splitlines()) == 4
     # What the command changed for its own sake is as before.
     assert torch.tensor([1e-39]).mul(1.0).item() > 0
+
+
+def test_a_game_that_diverges_is_told(tmp_path, capsys):
+    words = ("--rounds", 3, "--ascent-steps", 5, "--teacher-epochs", 1)
+    assert zskt("toy", "--out", tmp_path, *words, "--student-learning-rate", 1e30) == 2
+    assert "no longer finite; lower the learning rates" in capsys.readouterr().err

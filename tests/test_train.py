@@ -1,6 +1,7 @@
 """Training a classifier, at a tiny scale."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -121,6 +122,9 @@ def test_few_images_are_seen_as_long_as_many(data, monkeypatch):
     fabric = make_fabric("cpu", "32")
     list(epochs(network, data, recipe, fabric, few=few, lesson=lesson))
     assert seen == [4] * (3 * 4)
+    seen.clear()
+    list(epochs(network, data, replace(recipe, steps=5), fabric, few=few, lesson=lesson))
+    assert len(seen) == 5
 
 
 @pytest.mark.parametrize("attention", [0.0, 1000.0])

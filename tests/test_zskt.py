@@ -10,6 +10,7 @@ import torch
 
 from literal_loop import literal_rounds
 from players import SIZE, make_game
+from zskt.attention import recorded
 from zskt.errors import UserError
 from zskt.evaluation import confidence, histograms
 from zskt.game import stream
@@ -89,6 +90,29 @@ def test_every_extra_term_moves_the_generator(teacher, student, name):
         assert not any(module._forward_hooks for module in game.teacher.modules())
     assert (losses[name][0] == losses["none"][0]) is (name == "none")
     assert torch.equal(losses[name][1], losses["none"][1]) is (name == "none")
+
+
+def test_terms_have_the_signs_they_say(teacher, student):
+    game = make_game(teacher, student)
+    images = torch.randn(4, *SIZE)
+    says, heard = game.teacher(images), game.student(images)
+
+    def term(name):
+        return generator_terms.generator_term(name, game)(images, says, heard)
+
+    log_p, log_q = says.log_softmax(1), heard.log_softmax(1)
+    torch.testing.assert_close(term("teacher-entropy"), -(log_p.exp() * log_p).mean())
+    torch.testing.assert_close(term("student-entropy"), (log_q.exp() * log_q).mean())
+    smooth = game.teacher(generator_terms.blurred(images)).log_softmax(1)
+    torch.testing.assert_close(term("blur"), (log_p.exp() * (log_p - smooth)).mean())
+    assert term("noise") > 0
+    assert term("attention") < 0
+    with recorded([game.teacher.bn]) as outputs:
+        game.teacher(images)
+    features = outputs[game.teacher.bn].relu().mean((2, 3))
+    cosines = torch.nn.functional.cosine_similarity(features[:, None], features[None], dim=2)
+    apart = cosines[~torch.eye(4, dtype=torch.bool)].mean()
+    torch.testing.assert_close(term("diversity"), apart)
 
 
 def test_terms_are_what_they_say():

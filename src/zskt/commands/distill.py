@@ -174,6 +174,12 @@ def _asked(job: Job) -> dict[str, Any]:
 def _report(job: Job, distilled: Distilled, results: Path | None) -> None:
     """Write the result and the pictures, and judge the student if there is a test set."""
     last = distilled.history[-1]
+    print(f"student: {job.out / 'student.safetensors'} after {last['round']} rounds")
+    if job.data is not None:
+        evaluate_command(job.out, teacher=job.teacher, data=job.data, data_dir=job.data_dir)
+    else:
+        draw_run(RunFolder(job.out))
+    # Last, because a run with a result counts as finished.
     write_result(
         job.out / "result.json",
         results,
@@ -185,11 +191,6 @@ def _report(job: Job, distilled: Distilled, results: Path | None) -> None:
         ],
         device=resolve(job.run.device, job.run.precision)[0],
     )
-    print(f"student: {job.out / 'student.safetensors'} after {last['round']} rounds")
-    if job.data is not None:
-        evaluate_command(job.out, teacher=job.teacher, data=job.data, data_dir=job.data_dir)
-    else:
-        draw_run(RunFolder(job.out))
 
 
 def _figures(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """`zskt finetune`: a zero-shot student goes on with a few real images."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from zskt.commands.train import train_command
-from zskt.data import load_data
 from zskt.devices import Precision
 from zskt.errors import UserError
 from zskt.model_file import network_file, read_classifier_card
@@ -15,15 +14,15 @@ from zskt.training.lessons import Guidance
 from zskt.training.run_folder import RunFolder
 from zskt.training.train import Recipe
 
-STEPS = 400
-
 
 @dataclass(frozen=True, kw_only=True)
 class FineTuning(Recipe):
     """A gentle recipe, chosen on training images alone: docs/few-shot.md has the search."""
 
     epochs: Annotated[int, Parameter(parse=False)] = 1
-    """They follow from the steps."""
+    """Not counted: the length is in batches."""
+    steps: int | None = 400
+    """Length in batches."""
     learning_rate: float = 0.01
     """The peak."""
     padding: int = 2
@@ -37,7 +36,6 @@ def finetune_command(
     per_class: int,
     out: Path,
     teacher: Path | None = None,
-    steps: int = STEPS,
     recipe: Annotated[FineTuning, Parameter(name="*")] = FineTuning(),
     guidance: Annotated[Guidance, Parameter(name="*")] = Guidance(),
     device: str = "auto",
@@ -54,7 +52,6 @@ def finetune_command(
         per_class: images of each class to learn from, drawn by the seed.
         out: the run folder to write.
         teacher: a model file or run folder; by default the teacher of the run.
-        steps: how many batches to learn.
         recipe: how to train.
         guidance: how the teacher helps.
         device: auto, cpu, cuda, cuda:N or mps.
@@ -63,21 +60,15 @@ def finetune_command(
         overwrite: replace a run that is already in the folder.
         results: a further file for the result as JSON.
     """
-    if steps < 1:
-        raise UserError(f"--steps must be above zero, not {steps}")
-    if out.resolve() == run.resolve():
-        raise UserError(f"the student lies in {run}; give another --out")
     file = network_file(run)
     architecture = read_classifier_card(file).architecture
     if architecture is None:
         raise UserError(f"{file} holds a network of your own class, which zskt cannot build")
-    images = load_data(data, data_dir)
-    in_one_epoch = max(1, len(images.train) // recipe.batch_size)
     train_command(
         architecture,
         data=data,
         out=out,
-        recipe=replace(recipe, epochs=max(1, round(steps / in_one_epoch))),
+        recipe=recipe,
         per_class=per_class,
         distill_from=teacher or _teacher_of(run),
         guidance=guidance,

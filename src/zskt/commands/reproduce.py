@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from zskt.commands.table import print_table
-from zskt.devices import Precision, resolve
+from zskt.data import ImageData, load_data
+from zskt.devices import Precision
 from zskt.errors import UserError, unknown
 from zskt.reproduce import (
     ablations,
@@ -51,6 +52,7 @@ def reproduce_command(
     teachers: Path | None = None,
     runs: Path = Path("runs/reproduce"),
     out: Path = Path("results"),
+    flips: bool | None = None,
     device: str = "auto",
     precision: Precision = "auto",
     data_dir: Path = Path("data"),
@@ -68,32 +70,40 @@ def reproduce_command(
         teachers: a folder of finished teachers, NAME.safetensors; by default they are trained.
         runs: where the runs lie, shared by all experiments.
         out: where the result lies: a folder for each experiment, with JSON and pictures.
+        flips: whether training images are mirrored; by default where the data set says it may be,
+            which a file or a folder never does.
         device: auto, cpu, cuda, cuda:N or mps.
         precision: bf16 autocast, exact 32, or auto: bf16 where the hardware has it.
         data_dir: where public data sets lie.
     """
     start = time.monotonic()
     if list_:
-        _list(protocol or "cifar10", scale, seeds or (0, 1, 2))
+        _list(data or "cifar10", protocol, scale, seeds)
         return
     if name is None:
         raise UserError("give the name of a table or figure, or --list")
     if name not in EXPERIMENTS:
         raise unknown("experiment", name, EXPERIMENTS)
-    seeds = seeds or ((4,) if name == "figure-1" else (0, 1, 2))
+    usual = (4,) if name == "figure-1" else (0, 1, 2)
+    seeds = seeds or usual
     if min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise UserError("--seeds must be different numbers of zero or above")
     data = data or ("svhn" if name == "svhn" else "cifar10")
-    planned, protocol = _planned(data, protocol, scale)
-    place = runs / f"{protocol}-{Path(data).stem}-scale-{scale:g}"
+    planned = _planned(data, protocol, scale, flips)
+    if name != "figure-1":
+        _check_enough(planned, load_data(data, data_dir))
+    place = runs / f"{planned.name}-{Path(data).stem}-scale-{scale:g}"
     lab = Lab(
         place, planned, data=data, data_dir=data_dir, teachers=teachers,
         device=device, precision=precision,
     )  # fmt: skip
     tag = "" if name == "figure-1" else f"-{Path(data).stem}"
+    tag += "" if planned.name in (Path(data).stem, "cifar10") else f"-as-{planned.name}"
     tag += "" if scale == 1 else f"-scale-{scale:g}"
+    tag += "" if seeds == usual else f"-seeds-{'-'.join(map(str, seeds))}"
     report = EXPERIMENTS[name].report(lab, seeds, out / name / f"pictures{tag}")
-    settings: dict[str, Any] = {"name": name, "data": data, "protocol": protocol, "scale": scale}
+    settings: dict[str, Any] = {"experiment": name, "data": data, "scale": scale}
+    settings |= {"device": lab.device, "precision": lab.precision}
     settings |= {"teachers": str(teachers) if teachers else None, **asdict(planned)}
     file = out / name / f"{name}{tag}.json"
     write_result(
@@ -103,7 +113,7 @@ def reproduce_command(
         seconds=time.monotonic() - start,
         rows=report.rows,
         runs=_runs(report),
-        device=resolve(device, precision)[0],
+        device=lab.device,
     )
     print(f"{name}: {EXPERIMENTS[name].title}; {_said(scale, planned)}")
     print_table(report.rows)
@@ -111,14 +121,29 @@ def reproduce_command(
         print(written)
 
 
-def _planned(data: str, protocol: str | None, scale: float) -> tuple[Protocol, str]:
-    """The protocol at its scale, and its name."""
+def _planned(data: str, protocol: str | None, scale: float, flips: bool | None = None) -> Protocol:
+    """The protocol at its scale."""
     if not 0 < scale <= 100:
         raise UserError(f"--scale must be above zero and at most 100, not {scale:g}")
     name = protocol or (data if data in PROTOCOLS else "cifar10")
     if name not in PROTOCOLS:
         raise unknown("protocol", name, PROTOCOLS)
-    return PROTOCOLS[name].scaled(scale), name
+    scaled = PROTOCOLS[name].scaled(scale)
+    mirrored = {
+        part: replace(getattr(scaled, part), flips=flips) for part in ("teacher", "student")
+    }
+    return replace(scaled, **mirrored)
+
+
+def _check_enough(protocol: Protocol, data: ImageData) -> None:
+    """Raise a `UserError` if a class has fewer images than a run would learn; before hours pass."""
+    fewest = int(data.train.labels.bincount(minlength=data.classes).min())
+    most = max(*protocol.per_class, protocol.table_1_per_class)
+    if fewest < most:
+        raise UserError(
+            f"the protocol {protocol.name} learns up to {most} images of each class and the data "
+            f"has {fewest} of the rarest; give another --protocol"
+        )
 
 
 def _runs(report: Report) -> list[dict[str, Any]]:
@@ -133,18 +158,20 @@ def _said(scale: float, protocol: Protocol) -> str:
     return f"full scale: {size}" if scale == 1 else f"{scale:g} of full scale: {size}"
 
 
-def _list(protocol: str, scale: float, seeds: Sequence[int]) -> None:
+def _list(data: str, protocol: str | None, scale: float, seeds: Sequence[int] | None) -> None:
     """Print every experiment with its cost."""
-    planned, protocol = _planned(protocol, protocol, scale)
+    planned = _planned(data, protocol, scale)
     rows = []
     for name, experiment in EXPERIMENTS.items():
-        wanted = experiment.wanted(planned, seeds[:1] if name == "figure-1" else seeds)
+        usual = (4,) if name == "figure-1" else (0, 1, 2)
+        wanted = experiment.wanted(planned, seeds or usual)
         hours = {}
         for device in cost.DEVICES:
             taken = cost.seconds(wanted, planned, device)
             hours[f"{device}_time"] = "not measured" if taken is None else _time(taken)
         rows.append({"name": name, "what": experiment.title, "runs": len(wanted), **hours})
-    print(f"Protocol {protocol}, seeds {', '.join(map(str, seeds))}; {_said(scale, planned)}.")
+    told = "three seeds" if seeds is None else f"seeds {', '.join(map(str, seeds))}"
+    print(f"Protocol {planned.name}, {told}; {_said(scale, planned)}.")
     print_table(rows)
     for device in cost.DEVICES:
         machine = cost.measured()["machines"].get(device)

@@ -68,6 +68,7 @@ def train_command(
         results: a further file for the result as JSON.
     """
     start = time.monotonic()
+    _keep_apart(out, init, distill_from)
     device, precision = resolve(device, precision)
     fabric = make_fabric(device, precision)
     images = load_data(data, data_dir)
@@ -93,7 +94,7 @@ def train_command(
     folder.create({**about, "machine": machine(device), **settings}, overwrite=overwrite)
 
     normalisation = Normalisation(images.mean, images.std)
-    with ProgressLine("epochs", recipe.epochs) as line:
+    with ProgressLine("epochs", recipe.told_epochs) as line:
         losses = epochs(model, images, recipe, fabric, few=few, lesson=lesson)
         for number, loss in enumerate(losses, start=1):
             row = {"epoch": number, "loss": loss}
@@ -127,7 +128,15 @@ def train_command(
         rows=[row],
         device=device,
     )
-    print(f"{file}: test accuracy {final:.2%} after {recipe.epochs} epochs, {seconds:.0f} s")
+    length = f"{recipe.steps} batches" if recipe.steps else f"{recipe.epochs} epochs"
+    print(f"{file}: test accuracy {final:.2%} after {length}, {seconds:.0f} s")
+
+
+def _keep_apart(out: Path, *sources: Path | None) -> None:
+    """Raise a `UserError` if a network that is read lies in the folder that is written."""
+    for source in sources:
+        if source is not None and out.resolve() in network_file(source).resolve().parents:
+            raise UserError(f"{source} lies in {out}, which is to be written; give another --out")
 
 
 def _taught(

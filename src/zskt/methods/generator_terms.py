@@ -10,7 +10,8 @@ The generator descends  -D(T(x), S(x)) + weight * term:
     attention          -sum_l AT_l, so that the networks also differ in where they look
 
 Entropies and divergences are means over images and classes, as D is. The paper names the terms
-and says that each cost accuracy; their signs and weights here are ours.
+and says that each cost accuracy; their signs and weights here are ours. `noise` draws from the
+stream that z is drawn from, and `attention` runs the student once more in train mode.
 """
 
 from collections.abc import Callable
@@ -101,7 +102,8 @@ def alikeness(vectors: Float[Tensor, "batch _"]) -> Float[Tensor, ""]:
     """Mean cosine between different rows."""
     unit = F.normalize(vectors.float(), dim=1)
     count = len(unit)
-    return ((unit @ unit.T).sum() - count) / max(1, count * (count - 1))
+    # The sum over all pairs, without a matrix product, which autocast would round.
+    return (unit.sum(0).square().sum() - count) / max(1, count * (count - 1))
 
 
 def attention_apart(game: Game) -> Term:

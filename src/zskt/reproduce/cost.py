@@ -6,6 +6,8 @@ Rates are seconds of
     distill    a zero-shot round with the protocol's settings
     beliefs    a step of one image towards one class
     toy        a round of the game in the plane
+
+Ablations are counted as rounds with the protocol's settings, whatever they change.
 """
 
 import json
@@ -14,12 +16,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from zskt.commands.finetune import STEPS
+from zskt.beliefs.curves import Measurement
+from zskt.commands.finetune import FineTuning
 from zskt.reproduce.protocol import Protocol
 from zskt.reproduce.wanted import Wanted, teacher
 
 DEVICES = ("cpu", "cuda")
-BELIEF_STEPS = 100
 
 
 class Unit(NamedTuple):
@@ -59,12 +61,12 @@ def units(wanted: Wanted, protocol: Protocol) -> tuple[Unit | None, float]:
         case "train":
             return Unit("few-shot", *both), protocol.student.epochs * epoch
         case "finetune":
-            return Unit("few-shot", *both), STEPS
+            return Unit("few-shot", *both), FineTuning().steps or 0
         case "distill":
             return Unit("distill", *both), protocol.rounds
         case "beliefs":
-            steps = protocol.belief_images * (protocol.classes - 1) * BELIEF_STEPS
-            return Unit("beliefs", *both), steps
+            walks = protocol.belief_images * (protocol.classes - 1)
+            return Unit("beliefs", *both), walks * Measurement().steps
         case "toy":
             return Unit("toy", None, wanted.student, (1, 1, 2)), protocol.toy_rounds
     return None, 0

@@ -37,7 +37,7 @@ def report(lab: Lab, seeds: Sequence[int], out: Path) -> Report:
     rows, everything = [], []
     for (curve, count), group in points(lab.protocol, seeds).items():
         runs = [lab.make(run) for run in group]
-        published = FIGURE_2.get(lab.data, {}).get(curve, {}).get(count)
+        published = FIGURE_2.get(lab.published or "", {}).get(curve, {}).get(count)
         row = {"curve": curve, "per_class": "all" if count is None else count}
         rows.append({**row, **over_seeds(runs, published)})
         everything += runs

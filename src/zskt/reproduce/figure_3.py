@@ -29,7 +29,7 @@ def report(lab: Lab, seeds: Sequence[int], out: Path) -> Report:
         row: dict = {"seed": seed, "accuracy": run.accuracy}
         for role, published in CONFIDENCE.items():
             row[f"{role}_confidence"] = fmean(each[f"{role}_confidence"] for each in recorded)
-            row[f"published_{role}_confidence"] = published if lab.data == "cifar10" else None
+            row[f"published_{role}_confidence"] = published if lab.published == "cifar10" else None
         rows.append(row)
     out.mkdir(parents=True, exist_ok=True)
     sheets = Path(shutil.copy(runs[0].path / "generated.png", out / "figure-3.png"))

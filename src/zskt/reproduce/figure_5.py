@@ -26,7 +26,7 @@ def report(lab: Lab, seeds: Sequence[int], out: Path) -> Report:
             "network": name,
             "counts": run.row["counts"],
             "confidence": run.row["confidence"],
-            "published_counts": FIGURE_5.get(name) if lab.data == "cifar10" else None,
+            "published_counts": FIGURE_5.get(name) if lab.published == "cifar10" else None,
         }
         for name, run in zip(lab.protocol.noise_networks, runs, strict=True)
     ]

@@ -7,6 +7,7 @@ finished when its `result.json` is there, which every command writes last.
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from zskt.commands.finetune import FineTuning, finetune_command
 from zskt.commands.noise_predictions import noise_predictions_command
 from zskt.commands.toy import toy_command
 from zskt.commands.train import train_command
-from zskt.devices import Precision
+from zskt.devices import Precision, resolve
 from zskt.errors import UserError
 from zskt.files import write_atomically
 from zskt.reproduce.protocol import Protocol
 from zskt.reproduce.wanted import Wanted, teacher
 from zskt.toy.game import Toy
+from zskt.training.lessons import Guidance
 from zskt.training.run import Run
 
 
@@ -53,8 +55,11 @@ class Lab:
         device: where to run.
         precision: how precisely.
 
+    Attributes:
+        published: the data set whose published numbers are comparable; None if it is another.
+
     Raises:
-        UserError: if the folder holds runs of another protocol or data.
+        UserError: if the folder holds runs of another protocol or data, or `teachers` is no folder.
     """
 
     def __init__(
@@ -73,8 +78,12 @@ class Lab:
         self.data = data
         self.data_dir = data_dir
         self.teachers = teachers
-        self.device = device
-        self.precision: Precision = precision
+        self.device, self.precision = resolve(device, precision)
+        self.published = protocol.name if Path(data).stem == protocol.name else None
+        if teachers is not None and not teachers.is_dir():
+            raise UserError(
+                f"there is no folder {teachers}; give --teachers a folder or leave it out"
+            )
         self._check_same()
 
     def made(self, wanted: Wanted) -> Made | None:
@@ -84,7 +93,10 @@ class Lab:
             result = json.loads((path / "result.json").read_text())
         except FileNotFoundError:
             return None
-        return Made(path, result["rows"][-1], result["seconds"])
+        row = result["rows"][-1]
+        if wanted.kind == "distill" and row["round"] < self.protocol.rounds:
+            return None
+        return Made(path, row, result["seconds"])
 
     def make(self, wanted: Wanted) -> Made:
         """A finished run, made first if need be."""
@@ -192,13 +204,16 @@ class Lab:
     def _check_same(self) -> None:
         """Runs of different protocols must not meet in one table."""
         file = self.root / "protocol.json"
-        asked = {"data": self.data, **asdict(self.protocol)}
-        asked["teachers"] = str(self.teachers) if self.teachers else None
+        asked = {"data": self.data, "precision": self.precision, **asdict(self.protocol)}
+        tuning: list[Any] = [FineTuning(), Guidance(), Measurement()]
+        asked |= {type(settings).__name__: asdict(settings) for settings in tuning}
+        files = sorted(self.teachers.glob("*.safetensors")) if self.teachers else []
+        asked["teachers"] = {file.stem: sha256(file.read_bytes()).hexdigest() for file in files}
         text = json.dumps(asked, indent=2) + "\n"
         if not file.exists():
             self.root.mkdir(parents=True, exist_ok=True)
             write_atomically(file, text)
         elif file.read_text() != text:
             raise UserError(
-                f"{self.root} holds runs of another protocol, data or teachers; give another --runs"
+                f"{self.root} holds runs of another protocol, data, precision or teachers; give another --runs"
             )

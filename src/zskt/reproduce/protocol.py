@@ -18,7 +18,7 @@ PAIRS = (
     ("wrn-40-2", "wrn-40-1"),
 )
 PAPERS_SGD = Recipe(
-    epochs=200, learning_rate=0.1, schedule="drops", nesterov=False, flips=True, evaluate_every=20
+    epochs=200, learning_rate=0.1, schedule="drops", nesterov=False, evaluate_every=20
 )
 
 
@@ -26,6 +26,8 @@ PAPERS_SGD = Recipe(
 class Protocol:
     """One data set's runs at full scale."""
 
+    name: str = "cifar10"
+    """Of the data set."""
     input_size: tuple[int, int, int] = (3, 32, 32)
     """Of the named data; like the next two, it serves to tell the cost."""
     train_images: int = 50_000
@@ -70,13 +72,15 @@ MNIST = Recipe(epochs=3, padding=2, evaluate_every=3)
 PROTOCOLS = {
     "cifar10": Protocol(),
     "svhn": Protocol(
+        name="svhn",
         train_images=73_257,
         pairs=(("wrn-40-2", "wrn-16-1"),),
         rounds=50_000,
-        teacher=replace(PAPERS_SGD, epochs=100, padding=0, flips=False),
-        student=replace(PAPERS_SGD, epochs=100, padding=0, flips=False),
+        teacher=replace(PAPERS_SGD, epochs=100, padding=0),
+        student=replace(PAPERS_SGD, epochs=100, padding=0),
     ),
     "digits": Protocol(
+        name="digits",
         input_size=(1, 8, 8),
         train_images=1_347,
         pairs=(("wrn-16-2", "wrn-10-1"), ("wrn-16-1", "wrn-10-1"), ("wrn-16-2", "wrn-16-1")),
@@ -91,6 +95,7 @@ PROTOCOLS = {
         belief_images=400,
     ),
     "mnist": Protocol(
+        name="mnist",
         input_size=(1, 28, 28),
         train_images=60_000,
         pairs=(("lenet", "lenet"),),

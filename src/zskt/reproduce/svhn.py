@@ -25,7 +25,7 @@ def wanted(protocol: Protocol, seeds: Sequence[int]) -> list[Wanted]:
 
 def report(lab: Lab, seeds: Sequence[int], out: Path) -> Report:
     """One row for each kind of student."""
-    known = {"zero-shot": SVHN, "KD+AT": 0.9588} if lab.data == "svhn" else {}
+    known = {"zero-shot": SVHN, "KD+AT": 0.9588} if lab.published == "svhn" else {}
     rows, everything = [], []
     for name, group in students(lab.protocol, seeds).items():
         runs = [lab.make(run) for run in group]

@@ -37,11 +37,11 @@ def report(lab: Lab, seeds: Sequence[int], out: Path) -> Report:
     """One row for each pair and method."""
     rows, everything = [], []
     for pair in lab.protocol.pairs:
-        known = TABLE_1.get(pair, {}) if lab.data == "cifar10" else {}
+        known = TABLE_1.get(pair, {}) if lab.published == "cifar10" else {}
         for name, group in columns(lab.protocol, pair, seeds).items():
             runs = [lab.make(run) for run in group]
             published = known.get("few-shot" if name.startswith("KD") else name)
-            if name == "scratch" and lab.data == "cifar10":
+            if name == "scratch" and lab.published == "cifar10":
                 published = SCRATCH.get(pair[1])
             row = {"pair": " to ".join(pair), "method": name}
             rows.append({**row, **over_seeds(runs, published)})

@@ -40,7 +40,7 @@ def report(lab: Lab, seeds: Sequence[int], out: Path) -> Report:
         trained = [lab.make(run) for run in group]
         judged = [lab.make(beliefs(run)) for run in group]
         errors = [run.row["mean_transition_error"] for run in judged]
-        published = TABLE_2.get(lab.data, {}).get(name)
+        published = TABLE_2.get(lab.published or "", {}).get(name)
         rows.append({
             "student": name,
             "accuracy": fmean(run.accuracy for run in trained),

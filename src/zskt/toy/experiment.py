@@ -6,12 +6,14 @@ The data are for the teacher and for judging; the game sees none of them.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
+from math import isfinite
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from zskt.errors import UserError
 from zskt.evaluation import accuracy, agreement
 from zskt.game import stream
 from zskt.toy.adam import Adam
@@ -64,6 +66,9 @@ def experiment(toy: Toy, record: Callable[[dict[str, Any]], None]) -> Outcome:
     Args:
         toy: settings.
         record: is given every row of measurements as soon as it is made.
+
+    Raises:
+        UserError: if the points or the networks' outputs are no longer finite.
     """
     train, test = butterfly(toy.seed)
     teacher, student = (fresh(_random(toy, name)) for name in ("teacher", "student"))
@@ -76,6 +81,10 @@ def experiment(toy: Toy, record: Callable[[dict[str, Any]], None]) -> Outcome:
     turns = play(teacher, student, toy, _random(toy, "points"))
     for number, turn in enumerate(islice(turns, toy.rounds), start=1):
         if number in wanted:
+            if not (torch.isfinite(turn.points).all() and isfinite(turn.found + turn.left)):
+                raise UserError(
+                    f"in round {number} the game is no longer finite; lower the learning rates"
+                )
             snapshots.append(looks(number, turn))
             record(snapshots[-1].row)
     first, last = snapshots[0].row, snapshots[-1].row

@@ -161,7 +161,8 @@ def check_same_run(folder: RunFolder, settings: dict[str, Any]) -> None:
         raise UserError(f"{folder.path} was not made by a distillation; it cannot be resumed")
     for part, free in {"method_settings": (), "run": ("until", "device", "save_seconds")}.items():
         for name, value in settings[part].items():
-            if name not in free and value != asked[part][name]:
+            # A setting that did not exist yet had the effect of its default.
+            if name not in free and value != asked[part].get(name, value):
                 raise UserError(
                     f"{folder.path} was started with {name} {asked[part][name]}, not {value}; "
                     "resume it with its own settings"

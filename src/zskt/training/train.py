@@ -23,7 +23,9 @@ class Recipe:
     """SGD; by default one cycle of the learning rate, straight up to a peak and down to zero."""
 
     epochs: int = 30
-    """Length: so many times the steps that it takes to see the whole training split once."""
+    """Length: so many times the batches that it takes to see the whole training split once."""
+    steps: int | None = None
+    """Length in batches, instead of epochs; it is then told as one epoch."""
     batch_size: int = 128
     """Images in a step."""
     learning_rate: float = 0.2
@@ -62,6 +64,11 @@ class Recipe:
             "seed",
             at_most_one=("warm_up",),
         )
+
+    @property
+    def told_epochs(self) -> int:
+        """How often a loss is told."""
+        return 1 if self.steps else self.epochs
 
 
 def epochs(
@@ -102,13 +109,13 @@ def epochs(
         fused=True,
     )
     flips = data.flips if recipe.flips is None else recipe.flips
-    steps = max(1, len(data.train) // recipe.batch_size)
-    rate = partial(one_cycle, steps=recipe.epochs * steps, warm_up=recipe.warm_up)
+    steps = recipe.steps or max(1, len(data.train) // recipe.batch_size)
+    rate = partial(one_cycle, steps=recipe.told_epochs * steps, warm_up=recipe.warm_up)
     if recipe.schedule == "drops":
-        rate = partial(drops, steps=recipe.epochs * steps)
+        rate = partial(drops, steps=recipe.told_epochs * steps)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     batches = chain.from_iterable(shuffled(split, recipe.batch_size, random) for _ in count())
-    for _ in range(recipe.epochs):
+    for _ in range(recipe.told_epochs):
         network.train()
         if recipe.keep_statistics:
             for module in network.modules():
