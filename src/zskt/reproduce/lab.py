@@ -215,5 +215,6 @@ class Lab:
             write_atomically(file, text)
         elif file.read_text() != text:
             raise UserError(
-                f"{self.root} holds runs of another protocol, data, precision or teachers; give another --runs"
+                f"{self.root} holds runs of another protocol, data, precision or teachers; "
+                "give another --runs"
             )
