@@ -22,6 +22,7 @@ from zskt.commands.finetune import FineTuning
 from zskt.comparison import normalisation_of
 from zskt.data import ImageData, Split, balanced_subset, load_data
 from zskt.devices import make_fabric
+from zskt.errors import UserError
 from zskt.evaluation import accuracy, predict
 from zskt.model_file import load, network_file, read_card
 from zskt.results import write_result
@@ -29,7 +30,7 @@ from zskt.training.lessons import Guidance
 from zskt.training.run_folder import RunFolder
 from zskt.training.train import epochs
 
-RATES = (0.003, 0.01, 0.03, 0.1)
+RATES = (0.003, 0.01, 0.03)
 LESSONS = {
     "labels": None,
     "labels and KD": Guidance(distill_attention=0.0),
@@ -76,8 +77,12 @@ def main() -> None:
         if guidance is not None:
             lesson = guidance.lesson(teacher, network, card.input_size, fabric)
         few = balanced_subset(data.train, count, seed)
-        for _ in epochs(network, data, recipe, fabric, few=few, lesson=lesson):
-            pass
+        try:
+            for _ in epochs(network, data, recipe, fabric, few=few, lesson=lesson):
+                pass
+        except UserError:
+            # It diverged, which is what a search is to find out.
+            return 0.0
         return accuracy(predict(network, data.test, normalisation), data.test.labels)
 
     before = accuracy(predict(student, data.test, normalisation), data.test.labels)

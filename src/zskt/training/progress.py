@@ -37,8 +37,8 @@ class ProgressLine:
         bar = [BarColumn(bar_width=24)] if self.console.width >= WIDTH_WITH_BAR else []
         self.bar = Progress(
             *bar,
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit),
-            TextColumn("{task.fields[text]}"),
+            # One column: what a narrow terminal cuts off is its end, the least of it.
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f} " + unit + "{task.fields[text]}"),
             console=self.console,
             disable=not self.live,
         )
@@ -65,13 +65,13 @@ class ProgressLine:
         if not (self.live or (self.shown and self._plain_line_due(done))):
             return
         rate = (done - self.start) / max(time.monotonic() - self.started, 1e-9)
-        values = (f"{name.removesuffix('_loss')} {value:.3g}" for name, value in self.facts.items())
+        values = (f"{_short(name)} {value:.3g}" for name, value in self.facts.items())
         left = timedelta(seconds=round((self.total - done) / rate)) if rate else "?"
-        text = "  ".join([f"{rate:.3g}/s", *values, f"{left} left"])
+        text = "  ".join(["", f"{rate:.3g}/s", f"{left} left", *values])
         if self.live:
             self.bar.update(self.task, completed=done, text=text)
         else:
-            print(f"{done}/{self.total} {self.unit}  {text}", file=sys.stderr)
+            print(f"{done}/{self.total} {self.unit}{text}", file=sys.stderr)
 
     def say(self, sentence: str) -> None:
         """Print a sentence above the line."""
@@ -84,3 +84,8 @@ class ProgressLine:
         if due:
             self.last_plain = now
         return due
+
+
+def _short(name: str) -> str:
+    """A metric's name for the line: `student` for its loss, `accuracy` for the student's."""
+    return name.removesuffix("_loss") if name.endswith("_loss") else name.removeprefix("student_")
