@@ -13,7 +13,17 @@ from zskt.commands.table import shown
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("teachers/*.md")]
-WORDS = ("network", "pair", "operation", "method", "curve", "student", "variant")
+WORDS = (
+    "network",
+    "pair",
+    "operation",
+    "method",
+    "curve",
+    "student",
+    "variant",
+    "lesson",
+    "batch_norm",
+)
 """Columns of words; all others are numbers."""
 TABLE = re.compile(r"(<!-- (results/\S+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -23,10 +23,18 @@ class FineTuning(Recipe):
     """Not counted: the length is in batches."""
     steps: int | None = 400
     """Length in batches."""
-    learning_rate: float = 0.01
+    learning_rate: float = 0.03
     """The peak."""
     padding: int = 2
     """Images are shifted by up to so many pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Help(Guidance):
+    """How the teacher helps; the search found attention transfer to harm here."""
+
+    distill_attention: float = 0.0
+    """Weight of attention transfer (beta); 0 leaves it out."""
 
 
 def finetune_command(
@@ -37,7 +45,7 @@ def finetune_command(
     out: Path,
     teacher: Path | None = None,
     recipe: Annotated[FineTuning, Parameter(name="*")] = FineTuning(),
-    guidance: Annotated[Guidance, Parameter(name="*")] = Guidance(),
+    guidance: Annotated[Help, Parameter(name="*")] = Help(),
     device: str = "auto",
     precision: Precision = "auto",
     data_dir: Path = Path("data"),

@@ -14,7 +14,7 @@ from typing import Any
 from zskt.beliefs.curves import Measurement
 from zskt.commands.beliefs import beliefs_command
 from zskt.commands.distill import distill_command
-from zskt.commands.finetune import FineTuning, finetune_command
+from zskt.commands.finetune import FineTuning, Help, finetune_command
 from zskt.commands.noise_predictions import noise_predictions_command
 from zskt.commands.toy import toy_command
 from zskt.commands.train import train_command
@@ -205,7 +205,7 @@ class Lab:
         """Runs of different protocols must not meet in one table."""
         file = self.root / "protocol.json"
         asked = {"data": self.data, "precision": self.precision, **asdict(self.protocol)}
-        tuning: list[Any] = [FineTuning(), Guidance(), Measurement()]
+        tuning: list[Any] = [FineTuning(), Help(), Guidance(), Measurement()]
         asked |= {type(settings).__name__: asdict(settings) for settings in tuning}
         files = sorted(self.teachers.glob("*.safetensors")) if self.teachers else []
         asked["teachers"] = {file.stem: sha256(file.read_bytes()).hexdigest() for file in files}
