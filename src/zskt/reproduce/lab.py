@@ -137,6 +137,7 @@ class Lab:
             recipe=replace(self.protocol.student, seed=wanted.seed),
             per_class=wanted.per_class,
             distill_from=self.model(wanted.teacher) if wanted.teacher else None,
+            guidance=self.protocol.guidance if wanted.teacher else Guidance(),
             **self._common,
         )
 
@@ -205,7 +206,7 @@ class Lab:
         """Runs of different protocols must not meet in one table."""
         file = self.root / "protocol.json"
         asked = {"data": self.data, "precision": self.precision, **asdict(self.protocol)}
-        tuning: list[Any] = [FineTuning(), Help(), Guidance(), Measurement()]
+        tuning: list[Any] = [FineTuning(), Help(), Measurement()]
         asked |= {type(settings).__name__: asdict(settings) for settings in tuning}
         files = sorted(self.teachers.glob("*.safetensors")) if self.teachers else []
         asked["teachers"] = {file.stem: sha256(file.read_bytes()).hexdigest() for file in files}
