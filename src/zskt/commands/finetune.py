@@ -30,7 +30,7 @@ class FineTuning(Recipe):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Help(Guidance):
+class FineTuningGuidance(Guidance):
     """How the teacher helps; the search found attention transfer to harm here."""
 
     distill_attention: float = 0.0
@@ -45,7 +45,7 @@ def finetune_command(
     out: Path,
     teacher: Path | None = None,
     recipe: Annotated[FineTuning, Parameter(name="*")] = FineTuning(),
-    guidance: Annotated[Help, Parameter(name="*")] = Help(),
+    guidance: Annotated[FineTuningGuidance, Parameter(name="*")] = FineTuningGuidance(),
     device: str = "auto",
     precision: Precision = "auto",
     data_dir: Path = Path("data"),

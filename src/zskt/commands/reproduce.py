@@ -84,24 +84,21 @@ def reproduce_command(
         raise UserError("give the name of a table or figure, or --list")
     if name not in EXPERIMENTS:
         raise unknown("experiment", name, EXPERIMENTS)
-    usual = (4,) if name == "figure-1" else (0, 1, 2)
-    seeds = seeds or usual
+    experiment = EXPERIMENTS[name]
+    seeds = seeds or experiment.seeds
     if min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise UserError("--seeds must be different numbers of zero or above")
-    data = data or ("svhn" if name == "svhn" else "cifar10")
+    data = data or experiment.data or "cifar10"
     planned = _planned(data, protocol, scale, flips)
-    if name != "figure-1":
+    if experiment.data is not None:
         _check_enough(planned, load_data(data, data_dir))
     place = runs / f"{planned.name}-{Path(data).stem}-scale-{scale:g}"
     lab = Lab(
         place, planned, data=data, data_dir=data_dir, teachers=teachers,
         device=device, precision=precision,
     )  # fmt: skip
-    tag = "" if name == "figure-1" else f"-{Path(data).stem}"
-    tag += "" if planned.name in (Path(data).stem, "cifar10") else f"-as-{planned.name}"
-    tag += "" if scale == 1 else f"-scale-{scale:g}"
-    tag += "" if seeds == usual else f"-seeds-{'-'.join(map(str, seeds))}"
-    report = EXPERIMENTS[name].report(lab, seeds, out / name / f"pictures{tag}")
+    tag = _tag(experiment, data, planned, scale, seeds)
+    report = experiment.report(lab, seeds, out / name / f"pictures{tag}")
     settings: dict[str, Any] = {"experiment": name, "data": data, "scale": scale}
     settings |= {"device": lab.device, "precision": lab.precision}
     settings |= {"teachers": str(teachers) if teachers else None, **asdict(planned)}
@@ -115,10 +112,20 @@ def reproduce_command(
         runs=_runs(report),
         device=lab.device,
     )
-    print(f"{name}: {EXPERIMENTS[name].title}; {_said(scale, planned)}")
+    print(f"{name}: {experiment.title}; {_said(scale, planned)}")
     print_table(report.rows)
     for written in (file, *report.pictures):
         print(written)
+
+
+def _tag(
+    experiment: Experiment, data: str, protocol: Protocol, scale: float, seeds: Sequence[int]
+) -> str:
+    """The end of file names: everything that sets one result of an experiment apart."""
+    tag = f"-{Path(data).stem}" if experiment.data else ""
+    tag += "" if protocol.name in (Path(data).stem, "cifar10") else f"-as-{protocol.name}"
+    tag += "" if scale == 1 else f"-scale-{scale:g}"
+    return tag + ("" if seeds == experiment.seeds else f"-seeds-{'-'.join(map(str, seeds))}")
 
 
 def _planned(data: str, protocol: str | None, scale: float, flips: bool | None = None) -> Protocol:
@@ -163,8 +170,7 @@ def _list(data: str, protocol: str | None, scale: float, seeds: Sequence[int] | 
     planned = _planned(data, protocol, scale)
     rows = []
     for name, experiment in EXPERIMENTS.items():
-        usual = (4,) if name == "figure-1" else (0, 1, 2)
-        wanted = experiment.wanted(planned, seeds or usual)
+        wanted = experiment.wanted(planned, seeds or experiment.seeds)
         hours = {}
         for device in cost.DEVICES:
             taken = cost.seconds(wanted, planned, device)

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import get_args
 
-from zskt.methods import ZSKT
+from zskt.losses import DISCREPANCIES
+from zskt.methods import ZSKT, generator_terms
 from zskt.reproduce.experiment import Experiment, Report, over_seeds
 from zskt.reproduce.lab import Lab
 from zskt.reproduce.protocol import Protocol
@@ -15,7 +17,7 @@ DOUBLED = (
     "student_learning_rate", "student_steps", "clip",
 )  # fmt: skip
 """Settings that are halved and doubled."""
-TERMS = ("teacher-entropy", "student-entropy", "blur", "noise", "diversity", "attention")
+TERMS = tuple(name for name in get_args(generator_terms.Name) if name != "none")
 
 
 def variants(method: ZSKT) -> dict[str, dict]:
@@ -28,8 +30,9 @@ def variants(method: ZSKT) -> dict[str, dict]:
     found["fresh noise" if not method.fresh_noise else "one noise for all student steps"] = {
         "fresh_noise": not method.fresh_noise
     }
-    for name in ("reverse-kl", "js", "l1"):
-        found[f"{name} instead of kl"] = {"discrepancy": name}
+    for name in DISCREPANCIES:
+        if name != method.discrepancy:
+            found[f"{name} instead of {method.discrepancy}"] = {"discrepancy": name}
     for name in TERMS:
         found[f"generator: {name}"] = {"extra": name}
     found["two generator steps"] = {"generator_steps": 2}

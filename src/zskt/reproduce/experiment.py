@@ -31,6 +31,10 @@ class Experiment:
     """The runs that it needs."""
     report: Callable[[Lab, Sequence[int], Path], Report]
     """Makes rows, and pictures in a folder."""
+    data: str | None = "cifar10"
+    """The paper's data; None if the experiment needs none."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """The authors'."""
 
 
 def over_seeds(runs: Sequence[Made], published: float | None) -> dict[str, Any]:

@@ -22,4 +22,6 @@ def report(lab: Lab, seeds: Sequence[int], out: Path) -> Report:
     return Report(rows, runs, pictures)
 
 
-EXPERIMENT = Experiment("the game in the plane, with an animation", wanted, report)
+EXPERIMENT = Experiment(
+    "the game in the plane, with an animation", wanted, report, data=None, seeds=(4,)
+)

@@ -1,7 +1,8 @@
 """Where the runs of reproductions are made: each once, whichever experiment asks for it.
 
 A run that is finished is read, one that was cut short goes on, any other is started. A run is
-finished when its `result.json` is there, which every command writes last.
+finished when its `result.json` is there, which every command writes last; a distillation also needs
+all its rounds, because one that was asked to stop early leaves a result too.
 """
 
 import json
@@ -14,13 +15,14 @@ from typing import Any
 from zskt.beliefs.curves import Measurement
 from zskt.commands.beliefs import beliefs_command
 from zskt.commands.distill import distill_command
-from zskt.commands.finetune import FineTuning, Help, finetune_command
+from zskt.commands.finetune import FineTuning, FineTuningGuidance, finetune_command
 from zskt.commands.noise_predictions import noise_predictions_command
 from zskt.commands.toy import toy_command
 from zskt.commands.train import train_command
 from zskt.devices import Precision, resolve
 from zskt.errors import UserError
 from zskt.files import write_atomically
+from zskt.methods import ZSKT
 from zskt.reproduce.protocol import Protocol
 from zskt.reproduce.wanted import Wanted, teacher
 from zskt.toy.game import Toy
@@ -163,11 +165,10 @@ class Lab:
             overwrite=True,
         )
 
-    def _settings(self, wanted: Wanted) -> Any:
-        """The protocol's settings with the changes; another method has its own defaults."""
-        if wanted.method == "zskt":
-            return replace(self.protocol.method, **dict(wanted.changes))
-        return replace(type(self.protocol.method)(), **dict(wanted.changes))
+    def _settings(self, wanted: Wanted) -> ZSKT:
+        """The protocol's settings with the changes; another method has its defaults."""
+        settings = self.protocol.method if wanted.method == "zskt" else ZSKT()
+        return replace(settings, **dict(wanted.changes))
 
     def _finetune(self, wanted: Wanted, out: Path) -> None:
         assert wanted.after
@@ -206,7 +207,7 @@ class Lab:
         """Runs of different protocols must not meet in one table."""
         file = self.root / "protocol.json"
         asked = {"data": self.data, "precision": self.precision, **asdict(self.protocol)}
-        tuning: list[Any] = [FineTuning(), Help(), Measurement()]
+        tuning: list[Any] = [FineTuning(), FineTuningGuidance(), Measurement()]
         asked |= {type(settings).__name__: asdict(settings) for settings in tuning}
         files = sorted(self.teachers.glob("*.safetensors")) if self.teachers else []
         asked["teachers"] = {file.stem: sha256(file.read_bytes()).hexdigest() for file in files}

@@ -94,7 +94,7 @@ PROTOCOLS = {
         teacher=DIGITS,
         student=replace(DIGITS, schedule="drops", learning_rate=0.1, nesterov=False),
         # Attention maps of 8x8 images have a sixteenth of the pixels that their mean is over: this
-        # is the weight per image that the paper's has at 32x32. With 1000 nothing else is learnt.
+        # is the weight per image that the paper's has at 32x32.
         guidance=Guidance(distill_attention=1000 / 16),
         per_class=SMALL,
         table_1_per_class=10,

@@ -34,4 +34,4 @@ def report(lab: Lab, seeds: Sequence[int], out: Path) -> Report:
     return Report(rows, everything)
 
 
-EXPERIMENT = Experiment("zero-shot beside KD+AT on house numbers", wanted, report)
+EXPERIMENT = Experiment("zero-shot beside KD+AT on house numbers", wanted, report, data="svhn")

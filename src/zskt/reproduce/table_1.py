@@ -49,4 +49,4 @@ def report(lab: Lab, seeds: Sequence[int], out: Path) -> Report:
     return Report(rows, everything)
 
 
-EXPERIMENT = Experiment("zero-shot beside few-shot students, six pairs", wanted, report)
+EXPERIMENT = Experiment("zero-shot beside few-shot students, pair by pair", wanted, report)
