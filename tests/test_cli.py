@@ -203,6 +203,8 @@ WRONG = {
     "unknown experiment 'figure-6'": ["reproduce", "figure-6"],
     "--scale must be above zero": ["reproduce", "figure-2", "--scale", 0],
     "--seeds must be different": ["reproduce", "figure-2", "--seeds", 1, 1],
+    "--per-class must be different": ["reproduce", "figure-2", "--per-class", 0],
+    "unknown network 'wrn'": ["reproduce", "table-2", "--data", "digits", "--pair", "wrn", "lenet"],
     "unknown protocol 'cifar'": ["reproduce", "figure-2", "--protocol", "cifar"],
     "unknown method 'zsk'": [*few("T", "r"), "--method", "zsk"],
     "--fresh-noise is no setting of": [*few("T", "r"), "--method", "noise", "--fresh-noise"],

@@ -76,7 +76,7 @@ def test_the_papers_protocol():
 def test_scale_shrinks_lengths_alone():
     paper = PROTOCOLS["cifar10"]
     small = paper.scaled(0.01)
-    assert (small.rounds, small.student.epochs, small.belief_images) == (800, 2, 10)
+    assert (small.rounds, small.student.epochs, small.belief_images) == (800, 2, 100)
     assert replace(small.student, epochs=200) == paper.student
     assert small.pairs == paper.pairs
     assert shorter(paper.student, 1e-9).epochs == 1
@@ -213,6 +213,13 @@ def test_the_command_writes_every_run_and_says_the_scale(tmp_path, data, monkeyp
     ]
     pictures = Path(f"results/figure-3/{name.replace('figure-3-', 'pictures-')}")
     assert (pictures / "figure-3.png").is_file()
+    # Another pair or other M share the folder of runs: their names tell them apart.
+    chosen = ("--pair", "wrn-16-2", "wrn-10-1", "--per-class", 3)
+    assert zskt("reproduce", "figure-3", *words, *chosen) == 0
+    same = json.loads(
+        Path(f"results/figure-3/{name}-wrn-16-2-to-wrn-10-1-per-class-3.json").read_text()
+    )
+    assert same["runs"] == result["runs"]
     assert zskt("reproduce", "figure-3", *words, "--flips") == 2
     assert "another protocol" in capsys.readouterr().err
 

@@ -12,6 +12,7 @@ from zskt.commands.table import print_table
 from zskt.data import ImageData, load_data
 from zskt.devices import Precision
 from zskt.errors import UserError, unknown
+from zskt.networks import create
 from zskt.reproduce import (
     ablations,
     cost,
@@ -49,6 +50,8 @@ def reproduce_command(
     protocol: str | None = None,
     scale: float = 1.0,
     seeds: Annotated[tuple[int, ...] | None, Parameter(consume_multiple=True)] = None,
+    pair: tuple[str, str] | None = None,
+    per_class: Annotated[tuple[int, ...] | None, Parameter(consume_multiple=True)] = None,
     teachers: Path | None = None,
     runs: Path = Path("runs/reproduce"),
     out: Path = Path("results"),
@@ -67,6 +70,8 @@ def reproduce_command(
             that of the data.
         scale: so many times the rounds, epochs and images of the protocol.
         seeds: one run for each; by default 0, 1 and 2, and 4 for the toy, as the authors.
+        pair: teacher and student; by default the protocol's, of which table-1 has several.
+        per_class: real images of each class in figure-2; by default the protocol's.
         teachers: a folder of finished teachers, NAME.safetensors; by default they are trained.
         runs: where the runs lie, shared by all experiments.
         out: where the result lies: a folder for each experiment, with JSON and pictures.
@@ -78,7 +83,8 @@ def reproduce_command(
     """
     start = time.monotonic()
     if list_:
-        _list(data or "cifar10", protocol, scale, seeds)
+        data = data or "cifar10"
+        _list(_planned(data, protocol, scale).of(pair, per_class), scale, seeds)
         return
     if name is None:
         raise UserError("give the name of a table or figure, or --list")
@@ -89,15 +95,19 @@ def reproduce_command(
     if min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise UserError("--seeds must be different numbers of zero or above")
     data = data or experiment.data or "cifar10"
-    planned = _planned(data, protocol, scale, flips)
+    planned = _planned(data, protocol, scale, flips).of(pair, per_class)
+    if per_class is not None and (min(per_class) < 1 or len(set(per_class)) < len(per_class)):
+        raise UserError("--per-class must be different numbers above zero")
     if experiment.data is not None:
-        _check_enough(planned, load_data(data, data_dir))
+        _check_possible(planned, load_data(data, data_dir))
     place = runs / f"{planned.name}-{Path(data).stem}-scale-{scale:g}"
     lab = Lab(
         place, planned, data=data, data_dir=data_dir, teachers=teachers,
         device=device, precision=precision,
     )  # fmt: skip
     tag = _tag(experiment, data, planned, scale, seeds)
+    tag += "" if pair is None else f"-{'-to-'.join(pair)}"
+    tag += "" if per_class is None else f"-per-class-{'-'.join(map(str, per_class))}"
     report = experiment.report(lab, seeds, out / name / f"pictures{tag}")
     settings: dict[str, Any] = {"experiment": name, "data": data, "scale": scale}
     settings |= {"device": lab.device, "precision": lab.precision}
@@ -142,14 +152,16 @@ def _planned(data: str, protocol: str | None, scale: float, flips: bool | None =
     return replace(scaled, **mirrored)
 
 
-def _check_enough(protocol: Protocol, data: ImageData) -> None:
-    """Raise a `UserError` if a class has fewer images than a run would learn; before hours pass."""
+def _check_possible(protocol: Protocol, data: ImageData) -> None:
+    """Raise a `UserError`, before hours pass, if a network cannot be made or images are too few."""
+    for network in protocol.pair:
+        create(network, classes=data.classes, input_size=data.input_size)
     fewest = int(data.train.labels.bincount(minlength=data.classes).min())
     most = max(*protocol.per_class, protocol.table_1_per_class)
     if fewest < most:
         raise UserError(
             f"the protocol {protocol.name} learns up to {most} images of each class and the data "
-            f"has {fewest} of the rarest; give another --protocol"
+            f"has {fewest} of the rarest; give other --per-class or --protocol"
         )
 
 
@@ -165,9 +177,8 @@ def _said(scale: float, protocol: Protocol) -> str:
     return f"full scale: {size}" if scale == 1 else f"{scale:g} of full scale: {size}"
 
 
-def _list(data: str, protocol: str | None, scale: float, seeds: Sequence[int] | None) -> None:
+def _list(planned: Protocol, scale: float, seeds: Sequence[int] | None) -> None:
     """Print every experiment with its cost."""
-    planned = _planned(data, protocol, scale)
     rows = []
     for name, experiment in EXPERIMENTS.items():
         wanted = experiment.wanted(planned, seeds or experiment.seeds)

@@ -29,6 +29,9 @@ from zskt.toy.game import Toy
 from zskt.training.lessons import Guidance
 from zskt.training.run import Run
 
+IN_NAMES = ("pairs", "pair", "noise_networks", "per_class", "table_1_per_class")
+"""What a protocol asks for and the name of each run tells: it may differ between experiments."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -207,6 +210,7 @@ class Lab:
         """Runs of different protocols must not meet in one table."""
         file = self.root / "protocol.json"
         asked = {"data": self.data, "precision": self.precision, **asdict(self.protocol)}
+        asked = {name: value for name, value in asked.items() if name not in IN_NAMES}
         tuning: list[Any] = [FineTuning(), FineTuningGuidance(), Measurement()]
         asked |= {type(settings).__name__: asdict(settings) for settings in tuning}
         files = sorted(self.teachers.glob("*.safetensors")) if self.teachers else []

@@ -4,6 +4,7 @@ CIFAR-10 and SVHN are the paper's; digits and MNIST are ours, the same in shape 
 two cores.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from zskt.methods import ZSKT
@@ -52,6 +53,13 @@ class Protocol:
     belief_images: int = 1000
     toy_rounds: int = 2000
 
+    def of(self, pair: tuple[str, str] | None, per_class: Sequence[int] | None) -> "Protocol":
+        """The same for one pair of networks, or for these numbers of images of each class."""
+        chosen = self
+        if pair is not None:
+            chosen = replace(chosen, pair=pair, pairs=(pair,))
+        return chosen if per_class is None else replace(chosen, per_class=tuple(per_class))
+
     def scaled(self, scale: float) -> "Protocol":
         """The same with so many times the rounds, epochs and images."""
         return replace(
@@ -59,7 +67,8 @@ class Protocol:
             rounds=max(1, round(self.rounds * scale)),
             teacher=shorter(self.teacher, scale),
             student=shorter(self.student, scale),
-            belief_images=max(10, round(self.belief_images * min(1.0, scale))),
+            # Fewer than 100 images make a standard error as large as what is compared.
+            belief_images=min(self.belief_images, max(100, round(self.belief_images * scale))),
             toy_rounds=max(1, round(self.toy_rounds * scale)),
         )
 
