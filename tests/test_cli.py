@@ -170,7 +170,15 @@ WRONG = {
     "Unknown command": ["distil"],
     "Unknown option": ["list", "--all"],
     "give --teacher, --student and --out": ["distill"],
-    "there is no model file": ["distill", "--teacher", "no", "--student", "lenet", "--out", "r"],
+    "there is no file no; a network by name": [
+        "distill",
+        "--teacher",
+        "no",
+        "--student",
+        "lenet",
+        "--out",
+        "r",
+    ],
     "unknown network 'wrn-16'": ["distill", "--teacher", "T", "--student", "wrn-16", "--out", "r"],
     "unknown timm network": ["distill", "--teacher", "T", "--student", "timm:x", "--out", "r"],
     "at least 16x16": ["distill", "--teacher", "T", "--student", "lenet", "--out", "r"],
@@ -335,14 +343,14 @@ def test_the_teachers_folder_is_not_overwritten(tmp_path, data, capsys):
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_images_that_the_generator_cannot_draw(tmp_path, teacher, capsys, overwrite):
     large = tmp_path / "large.safetensors"
-    card = Card(architecture="resnet-8", input_size=(3, 96, 96), classes=3)
-    write_network(large, create("resnet-8", classes=3, input_size=(3, 96, 96)), card)
+    card = Card(architecture="resnet-8", input_size=(3, 300, 8), classes=3)
+    write_network(large, create("resnet-8", classes=3, input_size=(3, 300, 8)), card)
     run = tmp_path / "run"
     assert zskt(*few(teacher, run)) == 0
     before = (run / "student.safetensors").read_bytes()
     out = (run, "--overwrite") if overwrite else (tmp_path / "other",)
     assert zskt(*few(large, *out)) == 2
-    assert "from 8x8 to 64x64" in capsys.readouterr().err
+    assert "from 8x8 to 256x256" in capsys.readouterr().err
     assert (run / "student.safetensors").read_bytes() == before
     assert not (tmp_path / "other").exists()
 

@@ -52,4 +52,7 @@ def test_the_reading_path_is_short():
 
 def test_nothing_is_pickled():
     for file in (ROOT / "src").rglob("*.py"):
-        assert not re.search(r"torch\.(save|load)\(|import pickle", file.read_text()), file
+        text = file.read_text()
+        assert not re.search(r"torch\.save\(|import pickle", text), file
+        # A state dict of somebody else's, whose code is not run.
+        assert text.count("torch.load(") == text.count(", weights_only=True)"), file

@@ -149,4 +149,4 @@ def test_every_method_has_a_page_and_a_short_file(name):
     root = Path(__file__).parents[1]
     assert (root / "docs" / "methods" / f"{name}.md").is_file()
     lines = (root / "src" / "zskt" / "methods" / f"{name}.py").read_text().splitlines()
-    assert len(lines) <= 125
+    assert len(lines) <= 130

@@ -1,5 +1,7 @@
 """Networks: the paper's parameter counts, the sizes they take, names that do not exist."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from zskt.errors import UserError
 from zskt.model_file import parameters
 from zskt.networks import NETWORKS, Generator, create
+from zskt.networks.shrink import shrunk
 
 
 @pytest.mark.parametrize(
@@ -42,22 +45,72 @@ def test_the_generator_draws_any_size(channels, height, width, noise_size):
     assert generator(torch.randn(2, noise_size)).shape == (2, channels, height, width)
 
 
-@pytest.mark.parametrize("size", [(3, 7, 8), (3, 32, 65), (1, 4, 4)])
+@pytest.mark.parametrize("size", [(3, 7, 8), (3, 32, 257), (1, 4, 4)])
 def test_the_generator_refuses_other_sizes(size):
-    with pytest.raises(ValueError, match="from 8x8 to 64x64"):
+    with pytest.raises(ValueError, match="from 8x8 to 256x256"):
         Generator(size)
 
 
-@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "timm:NAME"])
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name.islower()])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_network_maps_images_to_logits(name, channels):
     network = create(name, classes=7, input_size=(channels, 28, 28))
     assert network(torch.randn(2, channels, 28, 28)).shape == (2, 7)
 
 
-def test_timm_networks():
-    network = create("timm:resnet10t", classes=5, input_size=(1, 32, 32))
-    assert network(torch.randn(2, 1, 32, 32)).shape == (2, 5)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", ["timm:resnet10t", "timm:test_vit", "torchvision:squeezenet1_1"])
+def test_networks_of_libraries(name, channels):
+    network = create(name, classes=5, input_size=(channels, 32, 32))
+    assert network(torch.randn(2, channels, 32, 32)).shape == (2, 5)
+
+
+def test_large_images_are_drawn_with_few_channels():
+    generator = Generator((3, 224, 224), 10, width=64)
+    channels = [stage[1].out_channels for stage in generator.stages]
+    assert channels == [64, 64, 32, 16, 8]
+    assert generator(torch.randn(2, 10)).shape == (2, 3, 224, 224)
+
+
+def test_bounded_images_stay_between_the_lowest_and_the_highest_pixel():
+    low, high = (-2.0, -1.0, 0.0), (2.0, 3.0, 1.0)
+    generator = Generator((3, 8, 8), 10, width=8, bounds=(low, high))
+    torch.nn.init.constant_(generator.draw[1].weight, 50.0)
+    images = generator(torch.randn(64, 10)).transpose(0, 1).flatten(1)
+    torch.testing.assert_close(images.amin(1), torch.tensor(low))
+    torch.testing.assert_close(images.amax(1), torch.tensor(high))
+    # It follows the generator to other devices without being one of its weights.
+    assert not {"low", "high"} & generator.state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("teacher", "factor", "size", "expected"),
+    [
+        ("wrn-40-2", 0.5, (3, 32, 32), "wrn-22-2"),
+        ("wrn-16-2", 0.25, (1, 8, 8), "wrn-16-1"),
+        ("resnet-56", 0.5, (3, 32, 32), "resnet-32"),
+        ("timm:resnet50", 0.5, (3, 32, 32), "timm:resnet18"),
+        ("torchvision:resnet50", 0.5, (3, 32, 32), "torchvision:resnet18"),
+    ],
+)
+def test_a_smaller_relative(teacher, factor, size, expected):
+    make = partial(create, classes=10, input_size=size)
+    assert shrunk(teacher, f"shrink:{factor}", make) == expected
+
+
+@pytest.mark.parametrize(
+    ("teacher", "wanted", "said"),
+    [
+        ("wrn-10-1", "shrink:0.5", "no smaller relative"),
+        ("lenet", "shrink:0.5", "no family that we know"),
+        (None, "shrink:0.5", "no architecture by name"),
+        ("wrn-16-2", "shrink:2", "above 0 and below 1"),
+        ("wrn-16-2", "shrink:half", "above 0 and below 1"),
+    ],
+)
+def test_no_smaller_relative(teacher, wanted, said):
+    with pytest.raises(UserError, match=said):
+        shrunk(teacher, wanted, partial(create, classes=10, input_size=(1, 8, 8)))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zskt.model_file import load as load
     from zskt.model_file import load_weights as load_weights
     from zskt.networks import create as create
+    from zskt.teachers import load_teacher as load_teacher
     from zskt.training.distill import Distilled as Distilled
     from zskt.training.distill import distill as distill
     from zskt.training.run import Run as Run
@@ -28,6 +29,7 @@ _HOME = {
     "distill": "zskt.training.distill",
     "load": "zskt.model_file",
     "load_data": "zskt.data",
+    "load_teacher": "zskt.teachers",
     "load_weights": "zskt.model_file",
 }
 __all__ = sorted(_HOME)

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -55,9 +56,10 @@ def recorded(modules: Sequence[nn.Module]) -> Generator[dict[nn.Module, Tensor]]
     """A dictionary that fills with the last output of each module, in the order they ran."""
     outputs: dict[nn.Module, Tensor] = {}
 
-    def record(module: nn.Module, _, output: Tensor) -> None:
+    def record(module: nn.Module, _, output: Any) -> None:
         outputs.pop(module, None)
-        outputs[module] = output
+        if isinstance(output, Tensor):
+            outputs[module] = output
 
     handles = [module.register_forward_hook(record) for module in modules]
     try:
@@ -94,7 +96,7 @@ def _stages(network: nn.Module, images: Images) -> dict[tuple[int, int], str]:
         network(images)
     stages: dict[tuple[int, int], str] = {}
     for module, output in outputs.items():
-        if not isinstance(output, Tensor) or output.ndim != 4 or output.shape[2:] == (1, 1):
+        if output.ndim != 4 or output.shape[2:] == (1, 1):
             continue
         if output.shape == images.shape:
             # A module that only normalises the images is no stage.

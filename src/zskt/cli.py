@@ -21,6 +21,7 @@ COMMANDS = {
     "finetune": "Continue a zero-shot student with a few real images of each class.",
     "reproduce": "Make a table or figure of the paper.",
     "toy": "Play the game in the plane, in a minute: the paper's Fig. 1.",
+    "inspect": "Tell what a teacher is and whether it can teach.",
     "noise-predictions": "Count what networks say about uniform noise.",
     "list": "List methods, networks and data sets.",
 }

@@ -18,6 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from zskt.errors import UserError
+from zskt.networks.generator import Bounds
 
 
 @runtime_checkable
@@ -98,12 +99,14 @@ class Game:
         fabric: Fabric,
         tell: Callable[[str], None] = print,
         saved: dict[str, Any] | None = None,
+        bounds: Bounds | None = None,
     ):
         self.fabric = fabric
         self.device = fabric.device
         self.dtype = next(student.parameters()).dtype
         self.input_size = input_size
         self.classes = classes
+        self._bounds = bounds
         self.rounds = rounds
         self.networks: dict[str, nn.Module] = {}
         self.tell = tell
@@ -150,6 +153,16 @@ class Game:
         """Standard normal numbers; the same on every device for the same seed."""
         drawn = torch.randn(size, generator=self._random, dtype=self.dtype)
         return drawn.to(self.device, non_blocking=True)
+
+    def bounds(self) -> Bounds:
+        """Lowest and highest pixel of each channel, normalised.
+
+        Raises:
+            UserError: if the teacher's normalisation is not known.
+        """
+        if self._bounds is None:
+            raise UserError("--bounded needs the teacher's normalisation; give --mean and --std")
+        return self._bounds
 
     def autocast(self) -> AbstractContextManager:
         """The precision of the run, for forward passes."""

@@ -7,6 +7,7 @@ one JSON object, the `Card`. Nothing is pickled.
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -14,7 +15,8 @@ from torch import nn
 
 from zskt.errors import UserError
 from zskt.files import write_atomically
-from zskt.networks import Generator, create
+from zskt.networks import Generator, create, is_code
+from zskt.networks.generator import Bounds
 
 NAMES_IN_A_RUN = ("student.safetensors", "model.safetensors")
 """What `load` looks for when it is given a run folder."""
@@ -26,6 +28,8 @@ class Card:
 
     architecture: str | None
     """A name that `create` knows, `generator`, or None for a network of the user's own class."""
+    arguments: dict[str, Any] | None = None
+    """Further arguments of `create`."""
     input_size: tuple[int, int, int]
     """Channels, height and width of the images it takes (a generator: draws)."""
     classes: int | None = None
@@ -35,10 +39,20 @@ class Card:
     """Channels of a generator's first maps."""
     depth: int | None = None
     """Convolutions of a generator after each upsampling; None is one."""
+    bounded: bool = False
+    """Whether a generator keeps its images between the lowest and the highest pixel."""
     mean: tuple[float, ...] | None = None
     """Normalisation of the images, pixels taken from 0 to 1; None where it is not known."""
     std: tuple[float, ...] | None = None
     class_names: tuple[str, ...] | None = None
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """Lowest and highest normalised pixel of each channel; None without a normalisation."""
+        if self.mean is None or self.std is None:
+            return None
+        low = tuple(-mean / std for mean, std in zip(self.mean, self.std, strict=True))
+        return low, tuple(edge + 1 / std for edge, std in zip(low, self.std, strict=True))
 
 
 def card_of(network: nn.Module, student: Card) -> Card:
@@ -51,6 +65,7 @@ def card_of(network: nn.Module, student: Card) -> Card:
         noise_size=network.noise_size,
         width=network.width,
         depth=network.depth,
+        bounded=network.bounded,
         mean=student.mean,
         std=student.std,
     )
@@ -118,8 +133,13 @@ def read_classifier_card(path: Path) -> Card:
     return card
 
 
-def load(path: str | Path) -> nn.Module:
+def load(path: str | Path, *, allow_code: bool = False) -> nn.Module:
     """A ready network, in float32 and in eval mode, from a model file or a run folder.
+
+    Args:
+        path: the file or folder.
+        allow_code: whether a network of a `package.module:factory` may be made, which imports that
+            module: a file from someone else could name any.
 
     Raises:
         UserError: if the file is missing, damaged, or holds another architecture than it says.
@@ -130,15 +150,26 @@ def load(path: str | Path) -> nn.Module:
         raise UserError(
             f"{file} holds a network of your own class; build it and use zskt.load_weights"
         )
+    if is_code(card.architecture) and not allow_code:
+        raise UserError(
+            f"{file} was made by the code of {card.architecture}; if you trust it, call "
+            "zskt.load(path, allow_code=True) or give --allow-code"
+        )
     if card.architecture == "generator":
         assert card.noise_size
         assert card.width
+        bounds = card.bounds if card.bounded else None
         network: nn.Module = Generator(
-            card.input_size, card.noise_size, card.width, card.depth or 1
+            card.input_size, card.noise_size, card.width, card.depth or 1, bounds
         )
     else:
         assert card.classes
-        network = create(card.architecture, classes=card.classes, input_size=card.input_size)
+        network = create(
+            card.architecture,
+            classes=card.classes,
+            input_size=card.input_size,
+            arguments=card.arguments,
+        )
     load_weights(file, network)
     return network.eval()
 

@@ -1,7 +1,7 @@
 """`zskt distill`: a student from a teacher, without any data."""
 
-import hashlib
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ import torch
 from cyclopts import Parameter
 
 from zskt.commands.evaluate import evaluate_command
+from zskt.commands.teacher_options import TeacherOptions, Words, from_plain
 from zskt.comparison import check_fits, normalisation_of
 from zskt.data import load_data
 from zskt.devices import resolve
@@ -16,10 +17,13 @@ from zskt.errors import UserError, unknown
 from zskt.evaluation import Judge, predict
 from zskt.game import Method
 from zskt.methods import METHODS, ZSKT
-from zskt.model_file import load, network_file, read_classifier_card
+from zskt.model_file import load_weights, network_file
 from zskt.networks import create
+from zskt.networks.factory import parsed
+from zskt.networks.shrink import shrunk
 from zskt.pictures.run import draw_run
 from zskt.results import command, write_result
+from zskt.teachers.inspection import check_teacher
 from zskt.training.distill import Distilled, distill
 from zskt.training.run import Run
 from zskt.training.run_folder import RunFolder
@@ -30,8 +34,11 @@ from zskt.training.stopping import Stopped
 class Job:
     """What one distillation is asked to do."""
 
-    teacher: Path
+    teacher: str
+    options: TeacherOptions
     student: str
+    arguments: dict[str, Any]
+    init: Path | None
     out: Path
     name: str
     method: Method
@@ -45,8 +52,11 @@ class Job:
 
 def distill_command(
     *,
-    teacher: Path | None = None,
+    teacher: str | None = None,
+    options: Annotated[TeacherOptions, Parameter(name="*")] = TeacherOptions(),
     student: str | None = None,
+    student_arg: Words = (),
+    student_init: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
     method: str = "zskt",
@@ -60,8 +70,12 @@ def distill_command(
     """Train a student to match a teacher without any data.
 
     Args:
-        teacher: a model file or the run folder of `zskt train`.
+        teacher: a model file, the run folder of `zskt train`, an .onnx, TorchScript .pt or
+            torch.export .pt2 file, timm:NAME, torchvision:NAME, hf:REPO or package.module:factory.
+        options: what the teacher does not tell.
         student: a network that `zskt list` shows.
+        student_arg: arguments, name=value, for the student's factory or library.
+        student_init: a model file or run folder whose weights the student starts from.
         out: the run folder to write.
         resume: go on with this run and its own settings.
         method: a method that `zskt list` shows.
@@ -73,7 +87,8 @@ def distill_command(
         results: a further file for the result as JSON.
     """
     if resume is not None:
-        if student or out or settings != ZSKT() or method != "zskt" or data or not _only_how(run):
+        given = student, student_arg, student_init, out, data, options != TeacherOptions()
+        if any(given) or settings != ZSKT() or method != "zskt" or not _only_how(run):
             raise UserError(
                 "--resume takes the run's own settings; besides it, only --until, --device, "
                 "--teacher and --data-dir may be given"
@@ -84,8 +99,9 @@ def distill_command(
     else:
         chosen = _chosen(method, settings)
         job = Job(
-            teacher=teacher, student=student, out=out, name=method, method=chosen, run=run,
-            data=data, data_dir=data_dir or Path("data"),
+            teacher=teacher, options=options, student=student, arguments=parsed(student_arg),
+            init=student_init, out=out, name=method, method=chosen, run=run, data=data,
+            data_dir=data_dir or Path("data"),
         )  # fmt: skip
     _report(job, _distil(job, overwrite=overwrite), results)
 
@@ -107,14 +123,17 @@ def _chosen(name: str, settings: ZSKT) -> Method:
     return METHODS[name](**{setting: getattr(settings, setting) for setting in known})
 
 
-def _resumed(folder: Path, run: Run, teacher: Path | None, data_dir: Path | None) -> Job:
+def _resumed(folder: Path, run: Run, teacher: str | None, data_dir: Path | None) -> Job:
     """The job that a run folder was started with."""
     asked = RunFolder(folder).settings()
     if asked.get("command_name") != "distill":
         raise UserError(f"{folder} was not made by zskt distill; start it anew")
     return Job(
-        teacher=teacher or Path(asked["teacher_path"]),
+        teacher=teacher or asked["teacher_path"],
+        options=from_plain(asked["teacher_options"]),
         student=asked["student"],
+        arguments=asked["student_arguments"],
+        init=None,
         out=folder,
         name=asked["method"],
         method=METHODS[asked["method"]](**asked["method_settings"]),
@@ -128,25 +147,34 @@ def _resumed(folder: Path, run: Run, teacher: Path | None, data_dir: Path | None
 
 def _distil(job: Job, *, overwrite: bool) -> Distilled:
     """Build the networks and play."""
-    file = network_file(job.teacher).resolve()
-    if job.out.resolve() in file.parents:
-        raise UserError(f"the teacher lies in {job.out}; give another --out")
-    card = read_classifier_card(file)
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    if job.digest not in (None, sha256):
-        raise UserError(f"{file} is not the teacher that {job.out} was started with")
-    teacher = load(file)
+    _keep_teacher(job)
+    taught = job.options.load(job.teacher)
+    if job.digest not in (None, taught.digest):
+        raise UserError(f"{taught.source} is not the teacher that {job.out} was started with")
+    teacher, card = taught.network, taught.card
+    check_teacher(taught)
+    for note in taught.notes:
+        print(f"{job.teacher}: {note}")
     assert card.classes is not None
+    like = {"classes": card.classes, "input_size": card.input_size}
+    name = job.student
+    if name.startswith("shrink:"):
+        name = shrunk(card.architecture, job.student, partial(create, **like))
+        print(f"student: {name}")
     torch.manual_seed(job.run.seed)
-    student = create(job.student, classes=card.classes, input_size=card.input_size)
+    student = create(name, **like, arguments=job.arguments)
+    if job.init is not None:
+        load_weights(job.init, student)
     measure = None
     if job.data is not None:
         test = load_data(job.data, job.data_dir).test
         check_fits(test, card)
         normalisation = normalisation_of(card)
         measure = Judge(test, normalisation, predict(teacher, test, normalisation))
-    about = {"command": command(), "command_name": "distill", "teacher_path": str(file)}
-    about |= {"teacher_sha256": sha256, "data_dir": str(job.data_dir.resolve()), **_asked(job)}
+    place = Path(job.teacher)
+    about = {"command": command(), "command_name": "distill", "teacher_sha256": taught.digest}
+    about |= {"teacher_path": str(place.resolve()) if place.exists() else job.teacher}
+    about |= {"data_dir": str(job.data_dir.resolve()), **_asked(job), "student": name}
     try:
         return distill(
             teacher,
@@ -158,7 +186,7 @@ def _distil(job: Job, *, overwrite: bool) -> Distilled:
             resume=job.resume,
             overwrite=overwrite,
             measure=measure,
-            card=replace(card, architecture=job.student),
+            card=replace(card, architecture=name, arguments=job.arguments or None),
             about=about,
         )
     except Stopped as stop:
@@ -167,8 +195,19 @@ def _distil(job: Job, *, overwrite: bool) -> Distilled:
 
 def _asked(job: Job) -> dict[str, Any]:
     """The part of the settings that is neither the method's nor the run's."""
-    asked = {"teacher": str(job.teacher), "student": job.student}
+    asked: dict[str, Any] = {"teacher": job.teacher, "teacher_options": job.options.plain()}
+    asked |= {"student": job.student, "student_arguments": job.arguments}
+    asked |= {"student_init": str(job.init) if job.init else None}
     return {**asked, "method": job.name, "data": job.data}
+
+
+def _keep_teacher(job: Job) -> None:
+    """Raise a `UserError` if the teacher's file lies in the folder that will be written."""
+    for place in (Path(job.teacher), job.options.weights):
+        if place is not None and place.exists():
+            file = (network_file(place) if place.is_dir() else place).resolve()
+            if job.out.resolve() in file.parents:
+                raise UserError(f"the teacher lies in {job.out}; give another --out")
 
 
 def _report(job: Job, distilled: Distilled, results: Path | None) -> None:
@@ -176,7 +215,10 @@ def _report(job: Job, distilled: Distilled, results: Path | None) -> None:
     last = distilled.history[-1]
     print(f"student: {job.out / 'student.safetensors'} after {last['round']} rounds")
     if job.data is not None:
-        evaluate_command(job.out, teacher=job.teacher, data=job.data, data_dir=job.data_dir)
+        evaluate_command(
+            job.out, teacher=job.teacher, options=job.options, data=job.data,
+            data_dir=job.data_dir, allow_code=True,
+        )  # fmt: skip
     else:
         draw_run(RunFolder(job.out))
     # Last, because a run with a result counts as finished.

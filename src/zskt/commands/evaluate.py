@@ -2,9 +2,12 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from zskt.commands.table import print_rows
+from zskt.commands.teacher_options import TeacherOptions
 from zskt.comparison import Contender, check_fits, check_same_classes, compare, normalisation_of
 from zskt.data import load_data
 from zskt.devices import make_fabric
@@ -17,44 +20,47 @@ from zskt.training.run_folder import RunFolder
 def evaluate_command(
     student: Path,
     *,
-    teacher: Path,
+    teacher: str,
+    options: Annotated[TeacherOptions, Parameter(name="*")] = TeacherOptions(),
     data: str,
     data_dir: Path = Path("data"),
     device: str = "cpu",
     results: Path | None = None,
+    allow_code: bool = False,
 ) -> None:
     """Judge a student beside its teacher on a test set.
 
     Args:
         student: a run folder or a model file; in a run folder the result and the pictures are
             left as evaluation.json, confusion.png, curves.png and generated.png.
-        teacher: a run folder or a model file.
+        teacher: whatever `zskt distill` takes.
+        options: what the teacher does not tell.
         data: a data set that `zskt list` shows; its test split is used.
         data_dir: where public data sets lie.
         device: where to run, also for the latency.
         results: a further file for the result as JSON.
+        allow_code: run the code that made the student, if it was a factory of the user's.
     """
     start = time.monotonic()
-    files = {"teacher": network_file(teacher), "student": network_file(student)}
-    cards = {role: read_classifier_card(file) for role, file in files.items()}
+    file = network_file(student)
+    taught, card = options.load(teacher), read_classifier_card(file)
     test = load_data(data, data_dir).test
-    for card in cards.values():
-        check_fits(test, card)
-    check_same_classes(cards["teacher"], cards["student"])
+    for each in (taught.card, card):
+        check_fits(test, each)
+    check_same_classes(taught.card, card)
     where = make_fabric(device, "32").device
+    networks = {
+        "teacher": (taught.network, taught.card, taught.file),
+        "student": (load(file, allow_code=allow_code), card, file),
+    }
     contenders = [
-        Contender(
-            f"{role} {cards[role].architecture}",
-            load(file).to(where),
-            normalisation_of(cards[role]),
-            file,
-        )
-        for role, file in files.items()
+        Contender(f"{role} {about.architecture or ''}", it.to(where), normalisation_of(about), disk)
+        for role, (it, about, disk) in networks.items()
     ]
     rows, confused = compare(contenders[0], contenders[1:], test)
     print_rows(rows)
-    settings = {"student": str(student), "teacher": str(teacher), "data": data, "device": device}
-    names = cards["teacher"].class_names or tuple(str(n) for n in range(len(confused)))
+    settings = {"student": str(student), "teacher": teacher, "data": data, "device": device}
+    names = taught.card.class_names or tuple(str(n) for n in range(len(confused)))
     leave(student, results, settings, names, confused, rows, time.monotonic() - start)
 
 

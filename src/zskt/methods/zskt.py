@@ -49,6 +49,8 @@ class ZSKT:
     """Channels of the generator's first maps."""
     generator_depth: int = 1
     """Convolutions of the generator after each upsampling."""
+    bounded: bool = False
+    """Keep images between the lowest and the highest pixel, where the normalisation is known."""
     generator_steps: int = 1
     """Generator steps in a round (n_G)."""
     student_steps: int = 10
@@ -79,7 +81,8 @@ class ZSKT:
         """Play Algorithm 1 for ever; whoever iterates decides when to stop, log and save."""
         teacher, student = game.teacher, game.student.train()
         shape = game.input_size, self.noise_size, self.generator_width, self.generator_depth
-        generator = game.network("generator", lambda: Generator(*shape)).train()
+        bounds = game.bounds() if self.bounded else None
+        generator = game.network("generator", lambda: Generator(*shape, bounds)).train()
         student_adam = Adam(student.parameters(), self.student_learning_rate, fused=True)
         generator_adam = Adam(generator.parameters(), self.generator_learning_rate, fused=True)
         student_decay = CosineAnnealingLR(student_adam, game.rounds)

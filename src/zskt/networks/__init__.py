@@ -1,14 +1,18 @@
 """Classifiers by name: `create("wrn-16-2", classes=10, input_size=(3, 32, 32))`."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
 from zskt.errors import UserError, unknown
+from zskt.networks.factory import from_factory
 from zskt.networks.generator import Generator as Generator
 from zskt.networks.lenet import LeNet as LeNet
 from zskt.networks.resnet import ResNet as ResNet
 from zskt.networks.wide_resnet import WideResNet as WideResNet
+from zskt.networks.zoo import from_zoo
 
 NETWORKS = {
     "wrn-16-1": "wide residual network of the paper, 0.18 M parameters; any wrn-DEPTH-WIDTH",
@@ -19,16 +23,27 @@ NETWORKS = {
     "resnet-56": "residual network for small images, 0.86 M parameters",
     "lenet": "LeNet-5, 0.06 M parameters; images of at least 16x16",
     "timm:NAME": "any classifier of timm, for example timm:resnet18 or timm:mobilenetv3_small_050",
+    "torchvision:NAME": "any classifier of torchvision, for example torchvision:resnet18",
+    "MODULE:FACTORY": "your own code: a function or class that makes a network",
+    "shrink:FACTOR": "as a student: a smaller one of the teacher's family, for example shrink:0.5",
 }
 
 
-def create(name: str, *, classes: int, input_size: tuple[int, int, int]) -> nn.Module:
+def create(
+    name: str,
+    *,
+    classes: int,
+    input_size: tuple[int, int, int],
+    arguments: Mapping[str, Any] | None = None,
+) -> nn.Module:
     """A new classifier with random weights.
 
     Args:
-        name: a name of `NETWORKS`, or of its families (`wrn-22-4`, `resnet-32`, `timm:resnet18`).
+        name: a name of `NETWORKS`, or of its families (`wrn-22-4`, `resnet-32`, `timm:resnet18`,
+            `package.module:factory`).
         classes: number of logits.
         input_size: channels, height and width of the images.
+        arguments: further ones for a library or a factory; a factory gets nothing else.
 
     Returns:
         A module that maps normalised images (batch, channels, height, width) to logits
@@ -37,7 +52,7 @@ def create(name: str, *, classes: int, input_size: tuple[int, int, int]) -> nn.M
     Raises:
         UserError: if the name is unknown or the network cannot take the input size.
     """
-    network = _new(name, classes, input_size)
+    network = _new(name, classes, input_size, arguments or {})
     network.zskt_architecture = name  # ty: ignore  # so that a file of it can name it
     return network
 
@@ -48,7 +63,23 @@ def architecture_of(network: nn.Module) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _new(name: str, classes: int, input_size: tuple[int, int, int]) -> nn.Module:
+def is_code(name: str | None) -> bool:
+    """Whether a name means the user's own code."""
+    known = ("timm", "torchvision", "hf", "shrink")
+    return name is not None and ":" in name and name.split(":")[0] not in known
+
+
+def _new(
+    name: str, classes: int, input_size: tuple[int, int, int], arguments: Mapping[str, Any]
+) -> nn.Module:
+    if name.startswith(("timm:", "torchvision:")):
+        return from_zoo(name, classes=classes, input_size=input_size, arguments=arguments)
+    if name.startswith("shrink:"):
+        raise UserError(f"{name} is for the student of a teacher; name the network")
+    if is_code(name):
+        return from_factory(name, arguments)
+    if arguments:
+        raise UserError(f"{name} takes no arguments; leave them out")
     channels, height, width = input_size
     try:
         if found := re.fullmatch(r"wrn-(\d+)-(\d+)", name):
@@ -59,15 +90,4 @@ def _new(name: str, classes: int, input_size: tuple[int, int, int]) -> nn.Module
             return LeNet((height, width), classes, channels)
     except ValueError as error:
         raise UserError(f"cannot make {name}: {error}") from error
-    if name.startswith("timm:"):
-        return _from_timm(name.removeprefix("timm:"), classes, channels)
-    raise unknown("network", name, [known for known in NETWORKS if known != "timm:NAME"])
-
-
-def _from_timm(name: str, classes: int, channels: int) -> nn.Module:
-    """A timm classifier with random weights; timm is slow to import, hence here."""
-    import timm
-
-    if not timm.is_model(name):
-        raise unknown("timm network", name, timm.list_models())
-    return timm.create_model(name, num_classes=classes, in_chans=channels)
+    raise unknown("network", name, [known for known in NETWORKS if known.islower()])

@@ -7,28 +7,37 @@ come out in normalised space, with a scale that is learnt. 1,051,145 parameters 
 
 from itertools import pairwise
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from zskt.errors import UserError
+
+Bounds = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 class Generator(nn.Module):
     """Noise (batch, noise_size) to images (batch, channels, height, width).
 
     The number of stages follows the larger side of the images: one up to 16, two up to 32, three
-    up to 64. The first map is the image's size halved as often, rounded up; what comes out too
-    large is cut.
+    up to 64, five up to 256. The first map is the image's size halved as often, rounded up; what
+    comes out too large is cut. From the third stage on each has half the channels of the one
+    before, because maps grow fourfold.
 
     Args:
-        output_size: channels, height and width of the images, 8x8 to 64x64.
+        output_size: channels, height and width of the images, 8x8 to 256x256.
         noise_size: length of a noise vector.
-        width: channels of the first maps; the last stage has half as many.
+        width: channels of the first maps; the last stage has at most half as many.
         depth: convolutions after each upsampling; the paper has one.
+        bounds: lowest and highest pixel of each channel, to keep images between; the paper has
+            none.
 
     Raises:
-        UserError: if the images are smaller than 8x8 or larger than 64x64.
+        UserError: if the images are smaller than 8x8 or larger than 256x256.
     """
+
+    low: Tensor | None
+    high: Tensor | None
 
     def __init__(
         self,
@@ -36,20 +45,26 @@ class Generator(nn.Module):
         noise_size: int = 100,
         width: int = 128,
         depth: int = 1,
+        bounds: Bounds | None = None,
     ):
         super().__init__()
         channels, *sides = output_size
-        if min(sides) < 8 or max(sides) > 64:
+        if min(sides) < 8 or max(sides) > 256:
             raise UserError(
-                f"the generator draws images from 8x8 to 64x64, not {sides[0]}x{sides[1]}"
+                f"the generator draws images from 8x8 to 256x256, not {sides[0]}x{sides[1]}"
             )
         stages = max(1, (max(sides) - 1).bit_length() - 3)
         first = [-(-side // 2**stages) for side in sides]
-        widths = [width] * stages + [width // 2]
+        halvings = [max(0, stage - 2, stage == stages) for stage in range(stages + 1)]
+        widths = [max(width >> times, min(width, 8)) for times in halvings]
         self.output_size = output_size
         self.noise_size = noise_size
         self.width = width
         self.depth = depth
+        self.bounded = bounds is not None
+        for name, values in zip(("low", "high"), bounds or (None, None), strict=True):
+            pixels = None if values is None else torch.tensor(values).view(-1, 1, 1)
+            self.register_buffer(name, pixels, persistent=False)
         self.project = nn.Linear(noise_size, width * first[0] * first[1])
         self.unflatten = nn.Unflatten(1, (width, *first))
         self.bn = nn.BatchNorm2d(width)
@@ -73,7 +88,10 @@ class Generator(nn.Module):
             maps = stage(maps)
         # First maps are rounded up: 28 = 2 * 2 * 7 fits, 30 is drawn as 32 and cut.
         _, height, width = self.output_size
-        return self.draw(maps[..., :height, :width])
+        images = self.draw(maps[..., :height, :width])
+        if self.low is None or self.high is None:
+            return images
+        return self.low + (self.high - self.low) * images.sigmoid()
 
 
 def convolution(inputs: int, outputs: int) -> list[nn.Module]:

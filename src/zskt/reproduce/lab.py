@@ -157,7 +157,7 @@ class Lab:
             evaluate_every=max(1, rounds // 10),
         )  # fmt: skip
         distill_command(
-            teacher=self.model(wanted.teacher),
+            teacher=str(self.model(wanted.teacher)),
             student=wanted.student,
             out=out,
             method=wanted.method,

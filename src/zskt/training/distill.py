@@ -126,6 +126,7 @@ def distill(
                 fabric=fabric,
                 tell=line.say,
                 saved=recorder.saved,
+                bounds=card.bounds,
             )
             play(method, game, run, recorder, line, stop, measure)
     finally:

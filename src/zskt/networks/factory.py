@@ -1,0 +1,56 @@
+"""Networks made by the user's own code: `package.module:factory` with arguments."""
+
+import sys
+from ast import literal_eval
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+from torch import nn
+
+from zskt.errors import UserError
+
+
+def from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """Call `package.module:factory`, found in the working folder or on Python's path.
+
+    Raises:
+        UserError: if there is no such module or factory, it fails, or it makes something else.
+    """
+    module, _, factory = name.partition(":")
+    # A console script does not look into the working folder by itself.
+    sys.path.insert(0, "")
+    try:
+        found = import_module(module)
+    except ImportError as error:
+        raise UserError(f"cannot import {module}: {error}; check the name and the path") from error
+    finally:
+        sys.path.remove("")
+    if not callable(make := getattr(found, factory, None)):
+        raise UserError(f"{module} has no function or class '{factory}'; check its name")
+    try:
+        network = make(**arguments)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{name} failed with {reason}; check its arguments") from error
+    if not isinstance(network, nn.Module):
+        raise UserError(f"{name} made a {type(network).__name__}; it must return an nn.Module")
+    return network
+
+
+def parsed(words: Sequence[str]) -> dict[str, Any]:
+    """Arguments from `name=value` words; values are Python literals, anything else is a string.
+
+    Raises:
+        UserError: if a word has no name or no `=`.
+    """
+    arguments = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name.isidentifier():
+            raise UserError(f"an argument is given as name=value, not '{word}'")
+        try:
+            arguments[name] = literal_eval(value)
+        except (ValueError, SyntaxError):
+            arguments[name] = value
+    return arguments

@@ -1,0 +1,112 @@
+"""Networks of timm and torchvision, by their names there, with random or pretrained weights."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from zskt.errors import UserError, unknown
+
+
+def from_zoo(
+    name: str,
+    *,
+    classes: int,
+    input_size: tuple[int, int, int],
+    arguments: Mapping[str, Any] | None = None,
+) -> nn.Module:
+    """A classifier with random weights.
+
+    Args:
+        name: `timm:NAME` or `torchvision:NAME`.
+        classes: number of logits.
+        input_size: channels, height and width of the images; networks that are made for one size,
+            as transformers are, are made for this one.
+        arguments: given to the library besides.
+
+    Raises:
+        UserError: if the library has no such classifier or cannot make it so.
+    """
+    zoo, _, wanted = name.partition(":")
+    check_name(zoo, wanted)
+    make = {"timm": _timm, "torchvision": _torchvision}[zoo]
+    try:
+        return make(wanted, classes, input_size, dict(arguments or {}))
+    except (TypeError, ValueError, RuntimeError, AssertionError, AttributeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"cannot make {name}: {reason}") from error
+
+
+def check_name(zoo: str, name: str) -> None:
+    """Raise a `UserError` if a library has no classifier of that name."""
+    known = names(zoo)
+    if name not in known:
+        raise unknown(f"{zoo} network", name, known)
+
+
+def names(zoo: str) -> list[str]:
+    """All classifiers of a library; both are slow to import, hence here."""
+    if zoo == "timm":
+        import timm
+
+        return timm.list_models()
+    import torchvision
+
+    return torchvision.models.list_models(module=torchvision.models)
+
+
+def _timm(
+    name: str, classes: int, input_size: tuple[int, int, int], arguments: dict[str, Any]
+) -> nn.Module:
+    import timm
+
+    asked: dict[str, Any] = {"num_classes": classes, "in_chans": input_size[0]}
+    if _fixed(name):
+        asked["img_size"] = input_size[1:]
+    try:
+        return timm.create_model(name, **{**asked, **arguments})
+    except TypeError as error:
+        # Some that are made for one size cannot be told another.
+        if "img_size" not in str(error):
+            raise
+        del asked["img_size"]
+        return timm.create_model(name, **{**asked, **arguments})
+
+
+def _fixed(name: str) -> bool:
+    """Whether timm makes a network for images of one size."""
+    import timm
+
+    return bool(getattr(timm.models.get_pretrained_cfg(name), "fixed_input_size", False))
+
+
+def _torchvision(
+    name: str, classes: int, input_size: tuple[int, int, int], arguments: dict[str, Any]
+) -> nn.Module:
+    import torchvision
+
+    asked = {"num_classes": classes, **arguments}
+    if name.startswith("vit_"):
+        if input_size[1] != input_size[2]:
+            raise ValueError("it takes square images only")
+        asked = {"image_size": input_size[1], **asked}
+    if name in ("googlenet", "inception_v3"):
+        asked = {"aux_logits": False, "init_weights": True, **asked}
+    network = torchvision.models.get_model(name, weights=None, **asked)
+    if input_size[0] != 3:
+        take_channels(network, input_size[0])
+    return network
+
+
+def take_channels(network: nn.Module, channels: int) -> None:
+    """Replace the first convolution by one that takes so many channels, with random weights."""
+    for path, module in network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            first = torch.nn.Conv2d(
+                channels, module.out_channels, module.kernel_size, module.stride,
+                module.padding, module.dilation, bias=module.bias is not None,
+            )  # fmt: skip
+            network.set_submodule(path, first)
+            return
+    raise ValueError("it has no convolution that could take another number of channels")

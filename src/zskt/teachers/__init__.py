@@ -1,0 +1,233 @@
+"""Teachers from wherever they come: our files, other makers' names, ONNX, TorchScript, code.
+
+    teacher = load_teacher("model.onnx", mean=(0.5,), std=(0.25,))
+
+Nothing of a teacher is ever edited: what it returns is adapted by a wrapper, what it wants by the
+normalisation of its images.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from zskt.errors import UserError
+from zskt.model_file import Card, load, network_file, read_classifier_card
+from zskt.networks import architecture_of, create, is_code
+from zskt.teachers.found import Found
+from zskt.teachers.onnx_file import OnnxNetwork, check_against_onnxruntime, read_onnx
+from zskt.teachers.outputs import Adapted, Kind, find, kind_of, taken
+from zskt.teachers.pretrained import from_hugging_face, from_makers, with_weights
+from zskt.teachers.traced import FixedBatch, read_exported, read_torchscript
+from zskt.teachers.weights import fill, read_weights
+
+Pixels = Literal["normalised", "0-1", "0-255"]
+Output = Literal["auto", "logits", "probabilities"]
+READERS: dict[str, Callable[[Path], Found]] = {
+    ".onnx": read_onnx,
+    ".pt2": read_exported,
+    ".pt": read_torchscript,
+    ".pth": read_torchscript,
+    ".ts": read_torchscript,
+}
+"""By the end of a file's name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """A network that is ready to teach."""
+
+    network: nn.Module
+    """From images (batch, channels, height, width) to logits (batch, classes), in eval mode."""
+    card: Card
+    """Its images, classes and, where it is known, normalisation."""
+    source: str
+    """Where it came from."""
+    digest: str
+    """SHA-256 of its file, or of its weights where it has no file."""
+    output: Kind
+    """What it returned before its logits were taken."""
+    file: Path | None = None
+    """What it was read from."""
+    notes: tuple[str, ...] = ()
+    """What its user should know."""
+
+
+def load_teacher(
+    source: str | Path,
+    *,
+    weights: Path | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    input_size: tuple[int, int, int] | None = None,
+    classes: int | None = None,
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+    pixels: Pixels = "normalised",
+    output: Output = "auto",
+) -> Teacher:
+    """A teacher, without edits to its code.
+
+    Args:
+        source: a file or run folder of ours, an `.onnx`, TorchScript `.pt` or torch.export `.pt2`
+            file, `timm:NAME`, `torchvision:NAME`, `hf:REPO`, `package.module:factory`, or a name
+            such as `wrn-16-2` with `weights`.
+        weights: safetensors or a state dict for a named network or a factory's.
+        arguments: for the factory or the library.
+        input_size: channels, height and width of its images, if nothing tells them.
+        classes: of a named network, if its weights do not tell them.
+        mean: of its normalisation, one number for each channel or one for all, pixels from 0 to 1.
+        std: of its normalisation.
+        pixels: what it takes: normalised images, or pixels in [0, 1] or [0, 255], because it
+            normalises them itself.
+        output: what it returns; by default rows that sum to one are probabilities.
+
+    Raises:
+        UserError: if it cannot be found, read or understood; the sentence says what to give.
+    """
+    name, notes = str(source), list[str]()
+    if pixels != "normalised" and (mean or std):
+        raise UserError("a teacher that takes pixels has no --mean and --std; leave them out")
+    if (mean is None) != (std is None):
+        raise UserError("give --mean and --std, or neither")
+    if ":" not in name and weights is None and Path(name).suffix.lower() not in READERS:
+        return _ours(Path(name), mean, std)
+    found = _found(name, weights, dict(arguments or {}), input_size, classes)
+    size = input_size or found.input_size
+    if size is None:
+        raise UserError(
+            f"{name} does not tell the size of its images; give --input-size CHANNELS HEIGHT WIDTH"
+        )
+    network = found.network.eval()
+    if any(p.dtype in (torch.float16, torch.bfloat16) for p in network.parameters()):
+        network = network.float()
+        notes.append("Its weights have 16 bits; it runs in 32.")
+    mean, std = (
+        _one_each("mean", mean or found.mean, size),
+        _one_each("std", std or found.std, size),
+    )
+    images = torch.randn(4, *size, generator=torch.Generator().manual_seed(0))
+    scale = shift = None
+    if pixels != "normalised":
+        # We play with centred images; the wrapper turns them into the pixels that are wanted.
+        top = 1.0 if pixels == "0-1" else 255.0
+        mean, std = (0.5,) * size[0], (0.25,) * size[0]
+        scale, shift = (0.25 * top,) * size[0], (0.5 * top,) * size[0]
+        images = (images / 4 + 0.5).clamp(0, 1) * top
+    elif mean is None:
+        notes.append("Its normalisation is not known; give --mean and --std to judge it on data.")
+    if isinstance(network, OnnxNetwork):
+        check_against_onnxruntime(network, Path(name), images, found.batch)
+    network, place, said = _understood(network, name, images, found.batch, notes)
+    kind: Kind = kind_of(said) if output == "auto" else output
+    architecture = architecture_of(network)
+    card = Card(
+        architecture=None if is_code(architecture) else architecture,
+        input_size=size, classes=said.shape[1], mean=mean, std=std,
+        class_names=found.class_names,
+    )  # fmt: skip
+    file = next((it for it in (weights, Path(name)) if it is not None and it.is_file()), None)
+    return Teacher(
+        network=Adapted(network, place, kind, scale, shift).eval(),
+        card=card,
+        source=name,
+        digest=sha256_of(file) if file else sha256_of_weights(network),
+        output=kind,
+        file=file,
+        notes=tuple(notes),
+    )
+
+
+def _found(
+    name: str,
+    weights: Path | None,
+    arguments: dict[str, Any],
+    input_size: tuple[int, int, int] | None,
+    classes: int | None,
+) -> Found:
+    """The network that a name means, whatever it returns."""
+    if is_code(name):
+        network = create(name, classes=0, input_size=(0, 0, 0), arguments=arguments)
+        if weights is not None:
+            fill(network, read_weights(weights), weights)
+        return Found(network)
+    if weights is not None:
+        return with_weights(
+            name, weights, input_size=input_size, classes=classes, arguments=arguments
+        )
+    if name.startswith("hf:"):
+        return from_hugging_face(name.removeprefix("hf:"))
+    if ":" in name:
+        return from_makers(name, arguments=arguments)
+    if not Path(name).is_file():
+        raise UserError(f"there is no file {name}; check the path")
+    return READERS[Path(name).suffix.lower()](Path(name))
+
+
+def _ours(path: Path, mean: tuple[float, ...] | None, std: tuple[float, ...] | None) -> Teacher:
+    """A teacher from a file of ours, which tells everything."""
+    if not path.exists() and not path.suffix:
+        raise UserError(f"there is no file {path}; a network by name needs --weights FILE")
+    file = network_file(path).resolve()
+    card = read_classifier_card(file)
+    if mean is not None:
+        size = card.input_size
+        card = replace(card, mean=_one_each("mean", mean, size), std=_one_each("std", std, size))
+    return Teacher(
+        network=load(file), card=card, source=str(path), digest=sha256_of(file), output="logits",
+        file=file,
+    )  # fmt: skip
+
+
+def _understood(
+    network: nn.Module, name: str, images: torch.Tensor, batch: int | None, notes: list[str]
+) -> tuple[nn.Module, str | int | None, torch.Tensor]:
+    """The network for any batch, where its logits are, and what it says of the images."""
+    by = "x".join(map(str, images.shape[1:]))
+    try:
+        with torch.no_grad():
+            if batch in (None, len(images)):
+                said = network(images)
+                place = find(said, len(images))
+                return network, place, taken(said, place).flatten(1)
+            first = network(images[:1].expand(batch, -1, -1, -1))
+            place = find(first, batch)
+            fixed = FixedBatch(Adapted(network, place, "logits"), batch)
+            notes.append(f"It takes batches of {batch} only; others are run in pieces, slower.")
+            return fixed, None, fixed(images)
+    except UserError:
+        raise
+    except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{name} cannot take {by} images: {reason}") from error
+
+
+def _one_each(
+    name: str, values: tuple[float, ...] | None, input_size: tuple[int, int, int]
+) -> tuple[float, ...] | None:
+    """One number for each channel; a single one is for all."""
+    if values is None or len(values) == input_size[0]:
+        return values
+    if len(values) != 1:
+        raise UserError(
+            f"--{name} has {len(values)} numbers and the images {input_size[0]} channels"
+        )
+    return values * input_size[0]
+
+
+def sha256_of(file: Path) -> str:
+    """Of a file's bytes."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def sha256_of_weights(network: nn.Module) -> str:
+    """Of a network's names and numbers."""
+    summed = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        summed.update(name.encode())
+        if torch.is_tensor(tensor):
+            summed.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return summed.hexdigest()

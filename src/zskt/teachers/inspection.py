@@ -1,0 +1,166 @@
+"""What a teacher is, whether it can teach, and what is advised: findings by trying it.
+
+twice the same images      the same logits, and no buffer changed: else it is not deterministic
+one image and a batch      the same logits: else images of a batch touch each other
+gradient to the images     along a random direction, autograd beside finite differences
+"""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from zskt.attention import matching_stages
+from zskt.errors import UserError
+from zskt.model_file import parameters
+from zskt.networks import create
+from zskt.teachers import Teacher
+
+NORMS = {"batch_norm": "batch", "group_norm": "group", "layer_norm": "layer"}
+Images = Float[Tensor, "batch channels height width"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What was found; `problems` are reasons not to distil, `notes` are to be known."""
+
+    parameters: int
+    macs: int
+    """Multiply-accumulates for one image."""
+    norms: dict[str, int]
+    """How many normalisations of each kind run."""
+    gradient: float
+    """Largest of |d logits / d images| on random images."""
+    gradient_error: float
+    """Of autograd beside finite differences, as a share."""
+    taps: dict[str, list[str]]
+    """For some students, the modules whose attention would be matched."""
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def inspect_teacher(teacher: Teacher, students: tuple[str, ...] = ()) -> Findings:
+    """Try a teacher out, on a copy.
+
+    Args:
+        teacher: what `load_teacher` gave.
+        students: names of networks to look for common stages with.
+    """
+    network = copy.deepcopy(teacher.network).eval().requires_grad_(False)
+    images = torch.randn(4, *teacher.card.input_size, generator=torch.Generator().manual_seed(1))
+    problems, notes = list[str](), list(teacher.notes)
+    before = {name: tensor.clone() for name, tensor in network.named_buffers()}
+    with torch.no_grad():
+        said, again = network(images), network(images)
+        alone = torch.cat([network(image[None]) for image in images])
+    after = dict(network.named_buffers())
+    if any(not torch.equal(before[name], after[name]) for name in before):
+        problems.append("It changes its own buffers in eval mode; export it in eval mode.")
+    if not torch.equal(said, again):
+        problems.append("It is not deterministic: twice the same images give different logits.")
+    if not said.isfinite().all():
+        problems.append("Its logits are not finite on random images; look at --mean and --std.")
+    spread = said.std(0).mean()
+    if (said - alone).abs().max() > 0.01 * spread.clamp_min(1e-6):
+        problems.append("Its logits depend on the other images of a batch, as in train mode.")
+    gradient, error = gradient_check(network, images[:2])
+    if not gradient > 0:
+        problems.append("No gradient reaches its input, so that no generator could learn from it.")
+    elif error > 0.2:
+        problems.append(
+            f"Its gradient is broken: {error:.0%} from finite differences along a random direction."
+        )
+    counted = count_operations(network, images[:1])
+    taps = {name: _taps(network, name, teacher, images[:2]) for name in students}
+    if students and not any(taps.values()):
+        notes.append("No stages to take attention from: distil with --attention 0.")
+    return Findings(
+        parameters=parameters(network), macs=counted[0], norms=counted[1], gradient=gradient,
+        gradient_error=error, taps=taps, problems=tuple(problems), notes=tuple(notes),
+    )  # fmt: skip
+
+
+def check_teacher(teacher: Teacher) -> None:
+    """Raise a `UserError` with the first reason not to distil."""
+    if found := inspect_teacher(teacher).problems:
+        raise UserError(f"{teacher.source} cannot teach: {found[0]}")
+
+
+def gradient_check(network: nn.Module, images: Images) -> tuple[float, float]:
+    """The largest gradient of the logits' sum of squares, and how far it is from the truth.
+
+    The truth is a central difference along a random direction, in float64 where the network takes
+    it; the error is the difference as a share.
+    """
+    exact, double = _in_double(network, images)
+    images = images.to(double.dtype)
+    step = 1e-5 if double.dtype == torch.float64 else 1e-2
+    direction = torch.randn(images.shape, generator=torch.Generator().manual_seed(2))
+    direction = direction.to(images.dtype)
+
+    def height(points: Tensor) -> Tensor:
+        return exact(points).double().square().sum()
+
+    leaf = images.clone().requires_grad_()
+    value = height(leaf)
+    if not value.requires_grad:
+        return 0.0, 1.0
+    (gradient,) = torch.autograd.grad(value, leaf, allow_unused=True)
+    if gradient is None or not gradient.abs().max() > 0:
+        return 0.0, 1.0
+    with torch.no_grad():
+        ends = height(images + step * direction) - height(images - step * direction)
+    slope, along = ends / (2 * step), (gradient * direction).double().sum()
+    size = torch.maximum(slope.abs(), along.abs()).clamp_min(1e-12)
+    return float(gradient.abs().max()), float((slope - along).abs() / size)
+
+
+def _in_double(network: nn.Module, images: Images) -> tuple[nn.Module, Tensor]:
+    """The network in float64, or as it is if it does not take that; and a number of its kind."""
+    try:
+        double = copy.deepcopy(network).double()
+        double(images.double())
+    except (RuntimeError, TypeError, NotImplementedError):
+        return network, images.new_zeros(())
+    return double, images.new_zeros((), dtype=torch.float64)
+
+
+class _Norms(TorchDispatchMode):
+    """Counts normalisations as they run, whatever made the network."""
+
+    def __init__(self):
+        super().__init__()
+        self.counted = dict.fromkeys(NORMS.values(), 0)
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.name()
+        for word, kind in NORMS.items():
+            if word in name and "backward" not in name:
+                self.counted[kind] += 1
+        return func(*args, **(kwargs or {}))
+
+
+@torch.no_grad()
+def count_operations(network: nn.Module, images: Images) -> tuple[int, dict[str, int]]:
+    """Multiply-accumulates for one image, and how many normalisations of each kind run."""
+    with FlopCounterMode(display=False) as flops:
+        network(images)
+    with _Norms() as norms:
+        network(images)
+    found = {kind: count for kind, count in norms.counted.items() if count}
+    return flops.get_total_flops() // 2 // len(images), found
+
+
+def _taps(network: nn.Module, name: str, teacher: Teacher, images: Images) -> list[str]:
+    """Where attention would be taken from in the teacher for a student."""
+    card = teacher.card
+    assert card.classes
+    try:
+        student = create(name, classes=card.classes, input_size=card.input_size)
+    except UserError:
+        return []
+    return matching_stages(network, student, images)[0]

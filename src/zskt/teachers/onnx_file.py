@@ -1,0 +1,131 @@
+"""A teacher from an ONNX file: converted to torch, and held beside onnxruntime before use."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zskt.errors import UserError
+from zskt.teachers.found import Found
+
+TOLERANCE = 1e-3
+"""Largest difference from onnxruntime, as a share of the largest output."""
+
+
+class OnnxNetwork(nn.Module):
+    """A converted graph.
+
+    Args:
+        converted: from images as the file takes them to its outputs.
+        names: of the outputs.
+        channels_last: whether images are (batch, height, width, channels).
+    """
+
+    def __init__(self, converted: nn.Module, names: Sequence[str], *, channels_last: bool):
+        super().__init__()
+        self.converted = converted
+        self.names = tuple(names)
+        self.channels_last = channels_last
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """The outputs by name, for images (batch, channels, height, width)."""
+        said = self.converted(images.permute(0, 2, 3, 1) if self.channels_last else images)
+        return dict(zip(self.names, [said] if len(self.names) == 1 else said, strict=True))
+
+
+def read_onnx(file: Path) -> Found:
+    """A network from an ONNX file, with the size of its images and batches if the file fixes them.
+
+    Raises:
+        UserError: if the file is damaged, takes more than images, or has an operator that cannot
+            be converted, or the extra `onnx` is not installed.
+    """
+    try:
+        import onnx
+        from onnx2pytorch import ConvertModel
+    except ImportError as error:
+        raise UserError("ONNX files need an extra; pip install zskt[onnx]") from error
+    try:
+        model = onnx.load(file)
+        onnx.checker.check_model(model)
+    except Exception as error:
+        raise UserError(f"{file} is cut short or no ONNX file; export it anew") from error
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = [given for given in model.graph.input if given.name not in constants]
+    if len(inputs) != 1:
+        raise UserError(f"{file} takes {len(inputs)} inputs; export it with images alone")
+    shape = [dimension.dim_value or None for dimension in inputs[0].type.tensor_type.shape.dim]
+    if len(shape) != 4:
+        raise UserError(f"{file} takes {len(shape)} dimensions; export it to take images alone")
+    _fold_identities(model.graph)
+    try:
+        converted = ConvertModel(model)
+    except NotImplementedError as error:
+        raise UserError(
+            f"{file} cannot be converted: {' '.join(str(error).split())}; export it with simpler "
+            "operators, or give the network itself"
+        ) from error
+    last = shape[3] in (1, 3) and shape[1] not in (1, 3)
+    sides = (shape[3], shape[1], shape[2]) if last else (shape[1], shape[2], shape[3])
+    size = None if None in sides else sides
+    names = [output.name for output in model.graph.output]
+    network = OnnxNetwork(converted, names, channels_last=last)
+    return Found(network, size, batch=shape[0])  # ty: ignore
+
+
+@torch.no_grad()
+def check_against_onnxruntime(
+    network: OnnxNetwork, file: Path, images: Tensor, batch: int | None
+) -> float:
+    """The largest difference between the converted network and onnxruntime on images.
+
+    Args:
+        network: what `read_onnx` gave.
+        file: the same file.
+        images: random ones, in the network's input space.
+        batch: what the file fixes.
+
+    Raises:
+        UserError: if it is more than a thousandth of the largest output.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    worst = 0.0
+    for part in images.split(batch or len(images)):
+        if batch not in (None, len(part)):
+            continue
+        given = part.permute(0, 2, 3, 1) if network.channels_last else part
+        wanted = session.run(None, {name: given.contiguous().numpy()})
+        for ours, theirs in zip(network(part).values(), wanted, strict=True):
+            theirs = torch.as_tensor(theirs)
+            difference = (ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-6)
+            worst = max(worst, float(difference))
+    if not worst <= TOLERANCE:
+        raise UserError(
+            f"{file} says something else in torch than in onnxruntime, by {worst:.1%} of its "
+            "largest output; export it with another opset, or give the network itself"
+        )
+    return worst
+
+
+def _fold_identities(graph: Any) -> None:
+    """Let nodes read a constant itself where the exporter put an Identity before it."""
+    constants = {tensor.name for tensor in graph.initializer}
+    renamed: dict[str, str] = {}
+    kept = []
+    for node in graph.node:
+        if node.op_type == "Identity" and renamed.get(node.input[0], node.input[0]) in constants:
+            renamed[node.output[0]] = renamed.get(node.input[0], node.input[0])
+        else:
+            kept.append(node)
+    for node in kept:
+        for place, name in enumerate(node.input):
+            node.input[place] = renamed.get(name, name)
+    del graph.node[:]
+    graph.node.extend(kept)

@@ -1,0 +1,116 @@
+"""Logits from whatever a network returns: logits or probabilities, bare or inside something."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from zskt.errors import UserError
+
+Kind = Literal["logits", "probabilities"]
+NAMES = ("logits", "output", "out", "probabilities", "probs", "predictions", "scores")
+"""Keys and attributes that are looked for first."""
+
+
+class Adapted(nn.Module):
+    """A network as one from images (batch, channels, height, width) to logits (batch, classes).
+
+    Args:
+        network: any module; it is used as it is.
+        place: what to take of its output, from `find`; None if it returns a tensor.
+        kind: what that is; of probabilities the logarithm is taken.
+        scale: factor of images on their way in, one for each channel.
+        shift: what is added after that, one for each channel.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        place: str | int | None,
+        kind: Kind,
+        scale: Sequence[float] | None = None,
+        shift: Sequence[float] | None = None,
+    ):
+        super().__init__()
+        self.scale: Tensor | None
+        self.shift: Tensor | None
+        self.network = network
+        self.place = place
+        self.kind = kind
+        # Not part of the weights, but they follow the network to its device.
+        for name, values in (("scale", scale), ("shift", shift)):
+            numbers = None if values is None else torch.tensor(values).view(-1, 1, 1)
+            self.register_buffer(name, numbers, persistent=False)
+
+    def forward(
+        self, images: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch classes"]:
+        """Logits."""
+        if self.scale is not None and self.shift is not None:
+            images = images * self.scale + self.shift
+        found = taken(self.network(images), self.place).flatten(1)
+        if self.kind == "logits":
+            return found
+        # The smallest normal number of float32: its logarithm is finite, and -87 is small enough.
+        return found.float().clamp_min(torch.finfo(torch.float32).tiny).log()
+
+
+def taken(output: Any, place: str | int | None) -> Tensor:
+    """The part of an output that a place names."""
+    if place is None:
+        return output
+    if isinstance(output, Mapping) or isinstance(place, int):
+        return output[place]
+    return getattr(output, place)
+
+
+def find(output: Any, batch: int) -> str | int | None:
+    """Where in an output the logits or probabilities are: a key, an attribute, an index or None.
+
+    Args:
+        output: what a network returned for a batch.
+        batch: its size.
+
+    Raises:
+        UserError: if there is nothing of shape (batch, classes) in it.
+    """
+    if _fits(output, batch):
+        return None
+    places: list[str | int] = []
+    if isinstance(output, Mapping):
+        places = sorted(output, key=lambda key: key not in NAMES)
+    elif isinstance(output, list | tuple):
+        places = list(range(len(output)))
+    else:
+        places = [name for name in NAMES if hasattr(output, name)]
+    for place in places:
+        if _fits(taken(output, place), batch):
+            return place
+    told = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    raise UserError(
+        f"the teacher does not return logits (batch, classes) but {told}; wrap it in a factory "
+        "that does"
+    )
+
+
+@torch.no_grad()
+def kind_of(said: Float[Tensor, "batch classes"]) -> Kind:
+    """Probabilities if no number is negative and every row sums to one."""
+    said = said.float()
+    sums = said.sum(1)
+    one = torch.ones_like(sums)
+    return "probabilities" if said.min() >= 0 and torch.allclose(sums, one, atol=1e-3) else "logits"
+
+
+def _fits(output: Any, batch: int) -> bool:
+    """Whether it is (batch, classes), or that with trailing ones."""
+    return (
+        isinstance(output, Tensor)
+        and output.is_floating_point()
+        and output.ndim >= 2
+        and output.shape[0] == batch
+        and output.shape[1] > 1
+        and all(side == 1 for side in output.shape[2:])
+    )

@@ -1,0 +1,106 @@
+"""Teachers of timm, torchvision and Hugging Face: with weights from a file or from their makers."""
+
+from pathlib import Path
+from typing import Any
+
+from zskt.errors import UserError
+from zskt.networks import create
+from zskt.networks.zoo import check_name
+from zskt.teachers.found import Found
+from zskt.teachers.weights import fill, read_weights, shape_told
+
+UNLIKELY = 733
+"""A number of classes that no other layer of a network has outputs, to find the last layer by."""
+
+
+def with_weights(
+    name: str,
+    file: Path,
+    *,
+    input_size: tuple[int, int, int] | None,
+    classes: int | None,
+    arguments: dict[str, Any],
+) -> Found:
+    """A named network with the weights of a file, which tell its classes and channels.
+
+    Raises:
+        UserError: if the weights are not those of this network.
+    """
+    state = read_weights(file)
+    sides = input_size or (3, 32, 32)
+    draft = create(name, classes=UNLIKELY, input_size=(3, *sides[1:]), arguments=arguments)
+    told, channels = shape_told(state, draft, classes=UNLIKELY)
+    size = (channels or 3, *sides[1:])
+    if input_size is not None and input_size != size:
+        raise UserError(f"{file} takes {size[0]} channels, not {input_size[0]}; mend --input-size")
+    if classes not in (None, told or UNLIKELY):
+        raise UserError(f"{file} has {told} classes, not {classes}; leave --classes out")
+    network = create(name, classes=told or UNLIKELY, input_size=size, arguments=arguments)
+    fill(network, state, file)
+    return Found(network, input_size)
+
+
+def from_makers(name: str, *, arguments: dict[str, Any]) -> Found:
+    """A named network with its maker's weights, which are downloaded.
+
+    Raises:
+        UserError: if it has none or they cannot be had.
+    """
+    zoo, _, wanted = name.partition(":")
+    check_name(zoo, wanted)
+    try:
+        return (_timm if zoo == "timm" else _torchvision)(wanted, arguments)
+    except UserError:
+        raise
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"the pretrained weights of {name} cannot be had ({reason}); give --weights FILE"
+        ) from error
+
+
+def from_hugging_face(place: str) -> Found:
+    """An image classifier of transformers, from the hub or a folder.
+
+    Raises:
+        UserError: if the extra `hf` is missing, or there is no such classifier.
+    """
+    try:
+        from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
+    except ImportError as error:
+        raise UserError("Hugging Face networks need an extra; pip install zskt[hf]") from error
+    try:
+        config = AutoConfig.from_pretrained(place)
+        network = AutoModelForImageClassification.from_pretrained(place)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"there is no image classifier {place}: {reason}") from error
+    try:
+        looks = AutoImageProcessor.from_pretrained(place)
+        mean, std = tuple(looks.image_mean), tuple(looks.image_std)
+    except (OSError, ValueError, TypeError, AttributeError, ImportError):
+        mean = std = None
+    side = getattr(config, "image_size", None)
+    size = (getattr(config, "num_channels", 3), side, side) if isinstance(side, int) else None
+    names = tuple(config.id2label[number] for number in sorted(config.id2label))
+    return Found(network.eval(), size, mean, std, names)
+
+
+def _timm(name: str, arguments: dict[str, Any]) -> Found:
+    import timm
+    from timm.data import resolve_model_data_config
+
+    network = timm.create_model(name, pretrained=True, **arguments)
+    config = resolve_model_data_config(network)
+    return Found(network, config["input_size"], config["mean"], config["std"])
+
+
+def _torchvision(name: str, arguments: dict[str, Any]) -> Found:
+    import torchvision
+
+    weights = torchvision.models.get_model_weights(name)["DEFAULT"]
+    network = torchvision.models.get_model(name, weights=weights, **arguments)
+    looks = weights.transforms()
+    side = looks.crop_size[0]
+    names = tuple(weights.meta["categories"])
+    return Found(network, (3, side, side), tuple(looks.mean), tuple(looks.std), names)

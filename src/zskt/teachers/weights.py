@@ -1,0 +1,105 @@
+"""Weights of other makers' files into networks: safetensors or pickled state dicts."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from zskt.errors import UserError
+
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "ema", "weights")
+"""Keys under which training scripts store a state dict beside other things."""
+
+State = Mapping[str, Tensor]
+
+
+def read_weights(file: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file or of a state dict that torch saved.
+
+    Pickles are read with `weights_only`, so that no code in them runs.
+
+    Raises:
+        UserError: if the file is missing, damaged, or holds something else.
+    """
+    if not file.is_file():
+        raise UserError(f"there is no file of weights {file}; check the path")
+    if file.suffix == ".safetensors":
+        try:
+            return load_file(file)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{file} is cut short or no safetensors file") from error
+    try:
+        found = torch.load(file, map_location="cpu", weights_only=True)
+    except (RuntimeError, UnpicklingError, EOFError, ValueError) as error:
+        raise UserError(
+            f"{file} is no state dict that can be read without running its code; save "
+            "network.state_dict() as safetensors"
+        ) from error
+    for _ in range(2):
+        for name in WRAPPERS:
+            if isinstance(found, Mapping) and isinstance(found.get(name), Mapping):
+                found = found[name]
+    if not isinstance(found, Mapping) or not any(map(torch.is_tensor, found.values())):
+        raise UserError(f"{file} holds no state dict; save network.state_dict()")
+    return {name: tensor for name, tensor in found.items() if torch.is_tensor(tensor)}
+
+
+def without_prefix(state: State, wanted: State) -> dict[str, Tensor]:
+    """A state whose names lack the prefix, such as `module.`, that the wanted ones do not have."""
+    best = dict(state)
+    hits = len(best.keys() & wanted.keys())
+    for name in state:
+        for end in [place for place, letter in enumerate(name) if letter == "."]:
+            prefix = name[: end + 1]
+            if name[end + 1 :] in wanted:
+                cut = {key.removeprefix(prefix): value for key, value in state.items()}
+                if (found := len(cut.keys() & wanted.keys())) > hits:
+                    best, hits = cut, found
+        if hits == len(wanted):
+            break
+    return best
+
+
+def fill(network: nn.Module, state: State, file: Path) -> None:
+    """Copy weights into a network.
+
+    Raises:
+        UserError: unless they are those of this architecture.
+    """
+    here = network.state_dict()
+    state = without_prefix(state, here)
+    # Files of old versions of torch lack the counter of batch norm.
+    missing = [name for name in here if name not in state and "num_batches" not in name]
+    unknown = sorted(set(state) - set(here))
+    other = [name for name in here if name in state and here[name].shape != state[name].shape]
+    if missing or unknown or other:
+        parts = {"lacks": missing, "has too many": unknown, "differ in size": other}
+        told = "; ".join(f"{word}: {len(it)}, first {it[0]}" for word, it in parts.items() if it)
+        raise UserError(f"{file} holds the weights of another architecture ({told})")
+    network.load_state_dict({**here, **{name: state[name] for name in here if name in state}})
+
+
+def shape_told(state: State, network: nn.Module, *, classes: int) -> tuple[int | None, int | None]:
+    """What weights tell of a network of their architecture: its classes and its input channels.
+
+    Args:
+        state: the weights.
+        network: of the same architecture, with this number of classes.
+        classes: a number that no layer but the last has.
+    """
+    here = network.state_dict()
+    state = without_prefix(state, here)
+    found: tuple[int | None, int | None] = None, None
+    for name, tensor in here.items():
+        theirs = state.get(name)
+        if theirs is None or theirs.ndim != tensor.ndim or theirs.shape == tensor.shape:
+            continue
+        if tensor.shape[0] == classes:
+            found = theirs.shape[0], found[1]
+        elif tensor.ndim == 4 and tensor.shape[1] == 3:
+            found = found[0], theirs.shape[1]
+    return found

@@ -1,0 +1,433 @@
+"""Teachers of every form, adapted without edits and tried before use."""
+
+import copy
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from players import same_weights, zskt
+from zskt.errors import UserError
+from zskt.model_file import Card, load, write_network
+from zskt.networks import create
+from zskt.networks.factory import from_factory, parsed
+from zskt.teachers import load_teacher
+from zskt.teachers.inspection import check_teacher, inspect_teacher
+from zskt.teachers.outputs import Adapted, find, kind_of, taken
+
+BATCH = torch.export.Dim("batch")
+quiet = pytest.mark.filterwarnings("ignore")
+"""Exporters warn of their own insides."""
+
+
+class Answer:
+    """An output object, as of transformers."""
+
+    def __init__(self, logits):
+        self.logits = logits
+
+
+class Saying(nn.Module):
+    """A network that returns what a function makes of its logits."""
+
+    def __init__(self, network, say):
+        super().__init__()
+        self.network = network
+        self.say = say
+
+    def forward(self, images):
+        return self.say(self.network(images))
+
+
+def network(size=(1, 8, 8), classes=4, name="wrn-10-1"):
+    torch.manual_seed(0)
+    made = create(name, classes=classes, input_size=size)
+    made(torch.randn(16, *size))
+    return made.eval()
+
+
+def images(size, count=5):
+    return torch.randn(count, *size, generator=torch.Generator().manual_seed(3))
+
+
+def close(teacher, network, size, **tolerance):
+    """Whether both say the same, and the gradient reaches the images."""
+    given = images(size).requires_grad_()
+    said = teacher.network(given)
+    said.square().sum().backward()
+    wanted = network(given.detach())
+    torch.testing.assert_close(
+        said.detach().log_softmax(1), wanted.detach().log_softmax(1), **tolerance
+    )
+    return bool(given.grad.abs().max() > 0)
+
+
+SIZES = {
+    "1x8": ((1, 8, 8), "wrn-10-1"),
+    "3x8": ((3, 8, 8), "resnet-8"),
+    "1x28": ((1, 28, 28), "lenet"),
+    "3x32": ((3, 32, 32), "timm:test_vit"),
+    "3x64": ((3, 64, 64), "timm:resnet10t"),
+    "3x224": ((3, 224, 224), "timm:test_convnext"),
+}
+NORMS = {"lenet": {}, "timm:test_vit": {"layer"}, "timm:test_convnext": {"layer"}}
+
+
+def written(form, made, size, folder):
+    """A teacher's file in some form, and what must be said besides."""
+    file = folder / f"teacher.{form}"
+    given = images(size, 3)
+    if form == "safetensors":
+        card = Card(architecture=made.zskt_architecture, input_size=size, classes=4)
+        write_network(file, made, card)
+        return file, {}
+    if form == "pt":
+        torch.jit.trace(made, given).save(file)
+        return file, {"input_size": size}
+    if form == "pt2":
+        program = torch.export.export(made, (given,), dynamic_shapes=({0: BATCH},))
+        torch.export.save(program, file)
+        return file, {}
+    if form == "onnx":
+        torch.onnx.export(made, (given,), file, dynamic_shapes=({0: BATCH},), verbose=False)
+        return file, {}
+    file = folder / "weights.pth"
+    torch.save({"state_dict": {f"module.{k}": v for k, v in made.state_dict().items()}}, file)
+    return made.zskt_architecture, {"weights": file, "input_size": size}
+
+
+@quiet
+@pytest.mark.parametrize("form", ["safetensors", "pt", "pt2", "onnx", "weights"])
+@pytest.mark.parametrize("case", SIZES)
+def test_every_form_says_what_the_network_says(form, case, tmp_path, monkeypatch):
+    size, name = SIZES[case]
+    made = network(size, name=name)
+    source, options = written(form, made, size, tmp_path)
+    teacher = load_teacher(source, **options)
+    assert teacher.card.input_size == size
+    assert teacher.card.classes == 4
+    assert len(teacher.digest) == 64
+    assert close(teacher, made, size, rtol=1e-4, atol=1e-5)
+    if case in ("1x8", "1x28", "3x32"):
+        found = inspect_teacher(teacher)
+        assert found.problems == ()
+        # Exporters fold some of them into convolutions, or write them as sums and products.
+        assert set(found.norms) <= set(NORMS.get(name, {"batch"}))
+        assert form == "onnx" or set(found.norms) == set(NORMS.get(name, {"batch"}))
+        assert found.macs > 1000
+
+
+@quiet
+@pytest.mark.parametrize("form", ["pt2", "onnx"])
+def test_a_fixed_batch_is_run_in_pieces(form, tmp_path):
+    made, file = network(), tmp_path / f"two.{form}"
+    given = images((1, 8, 8), 2)
+    if form == "pt2":
+        torch.export.save(torch.export.export(made, (given,)), file)
+    else:
+        torch.onnx.export(made, (given,), file, verbose=False)
+    teacher = load_teacher(file)
+    assert any("batches of 2" in note for note in teacher.notes)
+    assert close(teacher, made, (1, 8, 8), rtol=1e-4, atol=1e-5)
+
+
+SAYINGS = {
+    "tensor": lambda logits: logits,
+    "tuple": lambda logits: (logits, logits.mean()),
+    "after features": lambda logits: [logits.new_zeros(2, 3, 4, 4), logits],
+    "dict": lambda logits: {"features": logits * 0, "logits": logits},
+    "object": Answer,
+    "map": lambda logits: logits[:, :, None, None],
+    "probabilities": lambda logits: logits.softmax(1),
+    "dict of probabilities": lambda logits: {"probs": logits.softmax(1)},
+}
+
+
+@pytest.mark.parametrize("say", SAYINGS.values(), ids=SAYINGS)
+def test_outputs_of_every_kind(say):
+    made = network()
+    output = Saying(made, say)(images((1, 8, 8)))
+    place = find(output, 5)
+    kind = kind_of(taken(output, place).flatten(1))
+    said = Adapted(Saying(made, say), place, kind)(images((1, 8, 8)))
+    torch.testing.assert_close(
+        said.log_softmax(1), made(images((1, 8, 8))).log_softmax(1), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_probabilities_of_zero_have_a_logarithm():
+    certain = torch.tensor([0.0, 1.0]).view(1, 2, 1, 1)
+    said = Adapted(nn.Identity(), None, "probabilities")(certain)
+    assert said.isfinite().all()
+    assert said[0, 0] < -80
+
+
+@pytest.mark.parametrize(
+    "output", [torch.zeros(5), torch.zeros(5, 1), torch.zeros(4, 3), "no", {}, (), None]
+)
+def test_outputs_without_logits(output):
+    with pytest.raises(UserError, match="does not return logits"):
+        find(output, 5)
+
+
+@pytest.mark.parametrize(("pixels", "top"), [("0-1", 1.0), ("0-255", 255.0)])
+def test_a_teacher_that_takes_pixels(pixels, top, tmp_path, monkeypatch):
+    """Its student learns in a centred space, in which the same pixels mean the same."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    (tmp_path / f"takes_{int(top)}.py").write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.layer = nn.Linear(192, 3)\n"
+        "    def forward(self, images):\n"
+        f"        assert images.min() >= -0.6 * {top} and images.max() <= 1.6 * {top}\n"
+        f"        return self.layer((images / {top}).flatten(1))\n"
+    )
+    torch.manual_seed(0)
+    teacher = load_teacher(f"takes_{int(top)}:Net", input_size=(3, 8, 8), pixels=pixels)
+    assert teacher.card.mean == (0.5, 0.5, 0.5)
+    assert teacher.card.bounds == ((-2.0,) * 3, (2.0,) * 3)
+    grey = torch.zeros(2, 3, 8, 8)
+    layer = teacher.network.network.layer
+    torch.testing.assert_close(teacher.network(grey), layer(torch.full((2, 192), 0.5)))
+
+
+def test_a_factory_in_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("my_factory.py").write_text(
+        "from zskt.networks import create\n"
+        "def make(classes, deep=False):\n"
+        "    return create('wrn-10-1', classes=classes, input_size=(1, 8, 8))\n"
+        "number = 3\n"
+        "def wrong():\n"
+        "    return 3\n"
+    )
+    before = list(sys.path)
+    teacher = load_teacher("my_factory:make", arguments={"classes": 6}, input_size=(1, 8, 8))
+    assert teacher.card.classes == 6
+    for name, said in {
+        "my_factory:none": "no function or class",
+        "my_factory:number": "no function or class",
+        "my_factory:make": "failed with TypeError",
+        "my_factory:wrong": "must return an nn.Module",
+        "no_module:make": "cannot import no_module",
+    }.items():
+        with pytest.raises(UserError, match=said):
+            from_factory(name, {})
+    assert sys.path == before
+
+
+def test_arguments():
+    assert parsed(["a=1", "b=(1, 2)", "c=x", "d=a=b"]) == {
+        "a": 1,
+        "b": (1, 2),
+        "c": "x",
+        "d": "a=b",
+    }
+    for word in ("a", "=1", "a b=1"):
+        with pytest.raises(UserError, match="name=value"):
+            parsed([word])
+
+
+def test_a_hugging_face_folder(tmp_path):
+    transformers = pytest.importorskip("transformers")
+    config = transformers.ResNetConfig(
+        num_channels=1, embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], num_labels=5
+    )
+    made = transformers.ResNetForImageClassification(config).eval()
+    made.save_pretrained(tmp_path)
+    teacher = load_teacher(f"hf:{tmp_path}", input_size=(1, 32, 32))
+    assert teacher.card.classes == 5
+    assert teacher.card.class_names == tuple(f"LABEL_{n}" for n in range(5))
+    assert close(teacher, lambda given: made(given).logits, (1, 32, 32))
+
+
+WRONG = {
+    "there is no file": {"source": "none.onnx"},
+    "needs --weights": {"source": "wrn-16-2"},
+    "does not tell the size": {"source": "F/teacher.pt"},
+    "cannot take 2x8x8 images": {"source": "F/teacher.pt", "input_size": (2, 8, 8)},
+    "or neither": {"source": "F/teacher.pt", "input_size": (1, 8, 8), "mean": (0.5,)},
+    "has 2 numbers": {
+        "source": "F/teacher.pt", "input_size": (1, 8, 8), "mean": (0.5, 1.0), "std": (0.5, 1.0)
+    },
+    "takes pixels has no --mean": {
+        "source": "F/teacher.pt", "input_size": (1, 8, 8), "mean": (0.5,), "std": (1.0,),
+        "pixels": "0-1",
+    },
+    "no TorchScript file": {"source": "F/weights.pth", "input_size": (1, 8, 8)},
+    "no ONNX file": {"source": "F/text.onnx"},
+    "no file of torch.export": {"source": "F/text.pt2"},
+    "another architecture": {
+        "source": "wrn-16-1", "weights": "F/weights.pth", "input_size": (1, 8, 8)
+    },
+    "no state dict that can be read": {"source": "wrn-10-1", "weights": "F/whole.pth"},
+    "there is no file of weights": {"source": "wrn-10-1", "weights": "F/none.pth"},
+    "no safetensors file": {"source": "wrn-10-1", "weights": "F/text.safetensors"},
+    "has 4 classes, not 5": {
+        "source": "wrn-10-1", "weights": "F/weights.pth", "input_size": (1, 8, 8), "classes": 5
+    },
+    "takes 1 channels, not 3": {
+        "source": "wrn-10-1", "weights": "F/weights.pth", "input_size": (3, 8, 8)
+    },
+    "unknown timm network": {"source": "timm:resnet18x", "weights": "F/weights.pth"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+@quiet
+def test_what_is_wrong_is_one_sentence(sentence, tmp_path):
+    made = network()
+    written("pt", made, (1, 8, 8), tmp_path)
+    written("weights", made, (1, 8, 8), tmp_path)
+    torch.save(made, tmp_path / "whole.pth")
+    for end in ("onnx", "pt2", "safetensors"):
+        (tmp_path / f"text.{end}").write_text("no")
+    given = {
+        name: it.replace("F/", f"{tmp_path}/") if isinstance(it, str) else it
+        for name, it in WRONG[sentence].items()
+    }
+    if "weights" in given:
+        given["weights"] = Path(given["weights"])
+    with pytest.raises(UserError, match=sentence):
+        load_teacher(given.pop("source"), **given)
+
+
+class Restless(nn.Module):
+    """Says something else every time."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(64, 3)
+
+    def forward(self, images):
+        return self.layer(images.flatten(1)) + torch.rand(1)
+
+
+class Counting(Restless):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, images):
+        self.calls += 1
+        return self.layer(images.flatten(1))
+
+
+class Crowd(Restless):
+    def forward(self, images):
+        said = self.layer(images.flatten(1))
+        return said - said.mean(0)
+
+
+class Rounding(Restless):
+    def forward(self, images):
+        return self.layer(images.round().flatten(1))
+
+
+class Blind(Restless):
+    def forward(self, images):
+        return self.layer(images.detach().flatten(1))
+
+
+class Lying(Restless):
+    """Its gradient is that of something else."""
+
+    def forward(self, images):
+        said = self.layer(images.flatten(1))
+        return said + (said.square() - said).detach()
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (Restless, "not deterministic"),
+        (Counting, "changes its own buffers"),
+        (Crowd, "other images of a batch"),
+        (Rounding, "No gradient reaches its input"),
+        (Blind, "No gradient reaches its input"),
+        (Lying, "gradient is broken"),
+    ],
+)
+def test_what_cannot_teach(kind, reason, monkeypatch):
+    torch.manual_seed(0)
+    monkeypatch.setattr(sys.modules[__name__], "make", kind, raising=False)
+    teacher = load_teacher(f"{__name__}:make", input_size=(1, 8, 8))
+    assert any(reason in problem for problem in inspect_teacher(teacher).problems)
+    with pytest.raises(UserError, match="cannot teach"):
+        check_teacher(teacher)
+
+
+def test_a_teacher_stays_as_it_is():
+    """Weights, buffers, flags, modes and hooks; also when trying it fails."""
+    teacher = load_teacher(f"{__name__}:network", input_size=(1, 8, 8))
+    inside = teacher.network.network
+    inside.train()
+    inside.stem.eval()
+    inside.stem.weight.requires_grad_(False)
+    before = copy.deepcopy(inside)
+    inspect_teacher(teacher, ("wrn-10-1",))
+    with pytest.raises(RuntimeError):
+        inspect_teacher(
+            type(teacher)(
+                **{**vars(teacher), "card": Card(architecture=None, input_size=(5, 8, 8))}
+            )
+        )
+    assert same_weights(inside, before)
+    for ours, theirs in zip(inside.modules(), before.modules(), strict=True):
+        assert ours.training == theirs.training
+        assert not ours._forward_hooks
+    flags = [[p.requires_grad for p in it.parameters()] for it in (inside, before)]
+    assert flags[0] == flags[1]
+
+
+@quiet
+def test_from_a_file_to_a_student(tmp_path, monkeypatch, capsys):
+    """Inspect, distil, resume and judge with a teacher that is only an ONNX file."""
+    monkeypatch.chdir(tmp_path)
+    written("onnx", network(), (1, 8, 8), tmp_path)
+    assert zskt("inspect", "teacher.onnx", "--results", "found.json") == 0
+    said = capsys.readouterr().out
+    assert "1x8x8" in said
+    assert "It can teach" in said
+    assert json.loads(Path("found.json").read_text())["norms"].keys() == {"batch"}
+    words = ("--student", "wrn-10-1", "--rounds", 2, "--batch-size", 4, "--generator-width", 8)
+    words += ("--mean", 0.5, "--std", 0.25, "--bounded", "--attention", 0)
+    assert zskt("distill", "--teacher", "teacher.onnx", *words, "--until", 1, "--out", "run") == 0
+    assert zskt("distill", "--resume", "run") == 0
+    student = load("run")
+    assert student(torch.randn(2, 1, 8, 8)).shape == (2, 4)
+    drawn = load("run/generator.safetensors")(torch.randn(32, 100))
+    assert -2 <= drawn.min() < drawn.max() <= 2
+
+
+def test_a_student_of_the_users_code(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    card = Card(architecture="wrn-16-1", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.25,))
+    write_network(tmp_path / "teacher.safetensors", network(name="wrn-16-1"), card)
+    Path("my_student.py").write_text(
+        "from zskt.networks import create\n"
+        "def make(width=1):\n"
+        "    return create(f'wrn-10-{width}', classes=4, input_size=(1, 8, 8))\n"
+    )
+    words = ("distill", "--teacher", "teacher.safetensors", "--rounds", 1, "--batch-size", 4)
+    words += ("--generator-width", 8)
+    own = ("--student", "my_student:make", "--student-arg", "width=2")
+    assert zskt(*words, *own, "--out", "own") == 0
+    with pytest.raises(UserError, match="if you trust it"):
+        load("own")
+    assert load("own", allow_code=True)(torch.randn(2, 1, 8, 8)).shape == (2, 4)
+    assert zskt(*words, "--student", "shrink:0.5", "--out", "small") == 0
+    assert "student: wrn-10-1" in capsys.readouterr().out
+    # From the weights of another run: after no round at a rate of nearly zero they are the same.
+    start = ("--student", "wrn-10-1", "--student-init", "small", "--student-learning-rate", 1e-12)
+    assert zskt(*words, *start, "--out", "again") == 0
+    torch.testing.assert_close(load("again").head.weight, load("small").head.weight)
+    assert zskt(*words, "--student", "wrn-16-1", "--student-init", "small", "--out", "no") == 2
+    assert "another architecture" in capsys.readouterr().err
+    assert not Path("no").exists()
