@@ -1,4 +1,4 @@
-"""Networks beside each other on one test set: quality, size and speed."""
+"""Networks beside each other: quality on one test set, size and speed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,15 +8,19 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from torch import nn
+from jaxtyping import Int64
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from zskt.data.image_data import Split
 from zskt.errors import UserError
-from zskt.evaluation import Normalisation, accuracy, agreement, confusion, predict
+from zskt.evaluation import Logits, Normalisation, accuracy, agreement, confusion, predict
 from zskt.model_file import Card, parameters
 from zskt.modes import evaluating
 
 LATENCY_RUNS = 30
+LATENCY_SECONDS = 5.0
+WARM_UP = 5
 
 
 @dataclass(frozen=True)
@@ -60,19 +64,78 @@ def compare(
     return rows, confusion(logits[0], logits[1])
 
 
+def costs(each: Contender, input_size: tuple[int, int, int]) -> dict[str, Any]:
+    """Parameters, multiply-accumulates, bytes on disk, seconds for 1 and for 64 images."""
+    row: dict[str, Any] = {
+        "network": each.name,
+        "parameters": parameters(each.network),
+        "macs": multiply_accumulates(each.network, input_size),
+        "file_bytes": each.file.stat().st_size if each.file else None,
+    }
+    for batch in (1, 64):
+        middle, slow = latencies(each.network, input_size, batch)
+        row |= {f"seconds_of_{batch}_p50": middle, f"seconds_of_{batch}_p95": slow}
+    return row
+
+
+def qualities(
+    logits: Logits, teachers: Logits, labels: Int64[Tensor, " count"]
+) -> dict[str, float]:
+    """How good logits are: accuracy, top 5, agreement with a teacher, calibration error, 0 to 1.
+
+    The calibration error is the expected one over 15 bins of equal width (Guo et al., 2017,
+    arXiv:1706.04599).
+    """
+    # It takes longer to import than everything else together.
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    classes = logits.shape[1]
+    best = logits.topk(min(5, classes)).indices
+    error = multiclass_calibration_error(logits.softmax(1), labels, classes, n_bins=15)
+    return {
+        "accuracy": accuracy(logits, labels),
+        "top_5_accuracy": (best == labels[:, None]).any(1).double().mean().item(),
+        "agreement": agreement(logits, teachers),
+        "calibration_error": float(error),
+    }
+
+
 @torch.no_grad()
-def latency(network: nn.Module, input_size: tuple[int, int, int]) -> float:
-    """Median seconds for one image in eval mode, over 30 runs on the network's own device."""
+def multiply_accumulates(network: nn.Module, input_size: tuple[int, int, int]) -> int:
+    """Of convolutions and products for one image, counted as they run; half of the flops."""
     parameter = next(network.parameters())
     image = torch.zeros(1, *input_size, device=parameter.device, dtype=parameter.dtype)
-    seconds = []
+    with evaluating(network), FlopCounterMode(display=False) as counted:
+        network(image)
+    return counted.get_total_flops() // 2
+
+
+def latency(network: nn.Module, input_size: tuple[int, int, int]) -> float:
+    """Median seconds for one image in eval mode, over 30 runs on the network's own device."""
+    return latencies(network, input_size, 1)[0]
+
+
+@torch.no_grad()
+def latencies(
+    network: nn.Module, input_size: tuple[int, int, int], batch: int
+) -> tuple[float, float]:
+    """Seconds for one batch in eval mode on the network's own device: median and 95th percentile.
+
+    Over 30 runs, or fewer if they take more than five seconds, after five to warm up.
+    """
+    parameter = next(network.parameters())
+    images = torch.zeros(batch, *input_size, device=parameter.device, dtype=parameter.dtype)
+    seconds: list[float] = []
     with evaluating(network):
-        for _ in range(LATENCY_RUNS + 5):
+        while len(seconds) < WARM_UP + 5 or (
+            len(seconds) < WARM_UP + LATENCY_RUNS and sum(seconds) < LATENCY_SECONDS
+        ):
             start = perf_counter()
             # Reading a value back waits for the device.
-            network(image).sum().item()
+            network(images).sum().item()
             seconds.append(perf_counter() - start)
-    return median(seconds[5:])
+    ordered = sorted(seconds[WARM_UP:])
+    return median(ordered), ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
 
 
 def check_fits(split: Split, card: Card) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from zskt.data.batches import normalise
 from zskt.data.image_data import Split
@@ -91,6 +90,9 @@ def histograms(logits: Logits) -> dict[str, list[int]]:
 
 def confusion(teacher: Logits, student: Logits) -> list[list[int]]:
     """Images by the teacher's predicted class (rows) and the student's (columns)."""
+    # It takes longer to import than everything else together.
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
     matrix = multiclass_confusion_matrix(
         student.argmax(1), teacher.argmax(1), num_classes=teacher.shape[1]
     )

@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from zskt.attention import matching_stages
+from zskt.comparison import multiply_accumulates
 from zskt.errors import UserError
 from zskt.model_file import parameters
 from zskt.networks import create
@@ -74,12 +74,12 @@ def inspect_teacher(teacher: Teacher, students: tuple[str, ...] = ()) -> Finding
         problems.append(
             f"Its gradient is broken: {error:.0%} from finite differences along a random direction."
         )
-    counted = count_operations(network, images[:1])
     taps = {name: _taps(network, name, teacher, images[:2]) for name in students}
     if students and not any(taps.values()):
         notes.append("No stages to take attention from: distil with --attention 0.")
     return Findings(
-        parameters=parameters(network), macs=counted[0], norms=counted[1], gradient=gradient,
+        parameters=parameters(network), macs=multiply_accumulates(network, teacher.card.input_size),
+        norms=count_norms(network, images[:1]), gradient=gradient,
         gradient_error=error, taps=taps, problems=tuple(problems), notes=tuple(notes),
     )  # fmt: skip
 
@@ -145,14 +145,11 @@ class _Norms(TorchDispatchMode):
 
 
 @torch.no_grad()
-def count_operations(network: nn.Module, images: Images) -> tuple[int, dict[str, int]]:
-    """Multiply-accumulates for one image, and how many normalisations of each kind run."""
-    with FlopCounterMode(display=False) as flops:
-        network(images)
+def count_norms(network: nn.Module, images: Images) -> dict[str, int]:
+    """How many normalisations of each kind run."""
     with _Norms() as norms:
         network(images)
-    found = {kind: count for kind, count in norms.counted.items() if count}
-    return flops.get_total_flops() // 2 // len(images), found
+    return {kind: count for kind, count in norms.counted.items() if count}
 
 
 def _taps(network: nn.Module, name: str, teacher: Teacher, images: Images) -> list[str]:

@@ -36,7 +36,7 @@ def read_torchscript(file: Path) -> Found:
     try:
         with warnings.catch_warnings():
             # Reading such files is deprecated; people have them.
-            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore")
             network = torch.jit.load(file, map_location="cpu")
     except (RuntimeError, ValueError) as error:
         raise UserError(

@@ -1,0 +1,140 @@
+"""`zskt synthesize`: images of a run's generator, with what the teacher says of them."""
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+from cyclopts import Parameter
+from jaxtyping import Float, UInt8
+from PIL import Image
+from torch import Tensor
+
+from zskt.commands.teacher_options import from_plain
+from zskt.errors import UserError
+from zskt.exports.pixels import as_taken
+from zskt.model_file import load, read_card
+from zskt.networks.generator import Generator
+from zskt.training.run_folder import RunFolder
+
+Pixels = UInt8[Tensor, "count channels height width"]
+Shares = Float[Tensor, "count classes"]
+BATCH = 128
+
+
+def synthesize_command(
+    run: Path,
+    *,
+    out: Path,
+    n: Annotated[int, Parameter(name=["-n", "--images"])] = 1000,
+    seed: int = 0,
+    teacher: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Draw images with a run's generator, for quantisation tools and replay.
+
+    Args:
+        run: the folder of a zskt distill run.
+        out: FILE.npz (as MedMNIST's, all in the train split), FILE.tar (webdataset), or a folder
+            with one subfolder for each class.
+        n: how many images.
+        seed: for the noise.
+        teacher: the run's teacher, if it has moved.
+        overwrite: replace the file.
+    """
+    if n < 1 or seed < 0:
+        raise UserError("-n must be above zero and --seed zero or above")
+    if out.exists() and not (overwrite and out.is_file()):
+        raise UserError(f"{out} exists; give another --out" + (", or --overwrite" * out.is_file()))
+    if not out.parent.is_dir():
+        raise UserError(f"there is no folder {out.parent}; make it first")
+    asked = RunFolder(run).settings()
+    file = run / "generator.safetensors"
+    if asked.get("command_name") != "distill" or not file.is_file():
+        raise UserError(f"{run} has no generator; give the folder of a finished zskt distill run")
+    card = read_card(file)
+    if card.mean is None:
+        raise UserError(
+            f"{run} does not say how pixels are normalised; distil with --mean and --std"
+        )
+    taught = from_plain(asked["teacher_options"]).load(teacher or asked["teacher_path"])
+    if taught.digest != asked["teacher_sha256"]:
+        raise UserError(f"{taught.source} is not the teacher of {run}; give --teacher")
+    images, shares = drawn(file, taught.network, n, seed)
+    pixels = as_taken(images, card, "0-255").round().to(torch.uint8)
+    names = taught.card.class_names or tuple(str(number) for number in range(shares.shape[1]))
+    writers = {".npz": write_npz, ".tar": write_tar}
+    draft = out.with_name(f".{out.name}-draft")
+    try:
+        writers.get(out.suffix, write_folder)(draft, pixels, shares, names)
+        draft.replace(out)
+    finally:
+        if draft.is_file():
+            draft.unlink()
+    counts = torch.bincount(shares.argmax(1), minlength=len(names)).tolist()
+    told = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
+    print(f"{out}: {n} images, by the teacher's prediction: {told}")
+
+
+@torch.no_grad()
+def drawn(file: Path, teacher: torch.nn.Module, n: int, seed: int) -> tuple[Tensor, Shares]:
+    """Normalised images of a generator, and the teacher's probabilities."""
+    generator = load(file)
+    assert isinstance(generator, Generator)
+    random = torch.Generator().manual_seed(seed)
+    noise = torch.randn(n, generator.noise_size, generator=random)
+    images = torch.cat([generator(part) for part in noise.split(BATCH)])
+    shares = torch.cat([teacher(part).float().softmax(1) for part in images.split(BATCH)])
+    return images, shares
+
+
+def write_npz(out: Path, pixels: Pixels, shares: Shares, names: tuple[str, ...]) -> None:
+    """As MedMNIST's: train_images (count, height, width[, 3]) and train_labels (count, 1)."""
+    images = pixels.permute(0, 2, 3, 1).numpy()
+    with out.open("wb") as file:
+        np.savez_compressed(
+            file,
+            train_images=images[..., 0] if images.shape[-1] == 1 else images,
+            train_labels=shares.argmax(1, keepdim=True).numpy(),
+            train_probabilities=shares.numpy(),
+            class_names=np.array(names),
+        )
+
+
+def write_tar(out: Path, pixels: Pixels, shares: Shares, names: tuple[str, ...]) -> None:
+    """As webdataset reads: NUMBER.png, NUMBER.cls and NUMBER.json with the probabilities."""
+    with tarfile.open(out, "w") as tar:
+        for number, (image, of_each) in enumerate(zip(pixels, shares, strict=True)):
+            told = {"probabilities": of_each.tolist(), "class_name": names[int(of_each.argmax())]}
+            parts = {
+                "png": png(image),
+                "cls": str(int(of_each.argmax())).encode(),
+                "json": json.dumps(told).encode(),
+            }
+            for end, content in parts.items():
+                entry = tarfile.TarInfo(f"{number:06d}.{end}")
+                entry.size = len(content)
+                tar.addfile(entry, io.BytesIO(content))
+
+
+def write_folder(out: Path, pixels: Pixels, shares: Shares, names: tuple[str, ...]) -> None:
+    """train/CLASS/NUMBER.png, and probabilities.json by the name of the file."""
+    told = {}
+    for number, (image, of_each) in enumerate(zip(pixels, shares, strict=True)):
+        name = names[int(of_each.argmax())].replace("/", "-")
+        file = out / "train" / name / f"{number:06d}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(png(image))
+        told[f"train/{name}/{file.name}"] = of_each.tolist()
+    (out / "probabilities.json").write_text(json.dumps({"classes": names, "images": told}) + "\n")
+
+
+def png(image: UInt8[Tensor, "channels height width"]) -> bytes:
+    """An image as a PNG file."""
+    array = image.permute(1, 2, 0).numpy()
+    buffer = io.BytesIO()
+    Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(buffer, "PNG")
+    return buffer.getvalue()

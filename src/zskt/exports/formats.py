@@ -1,0 +1,108 @@
+"""A network as ONNX, torch.export and TorchScript, for batches of any size, and run again.
+
+Every writer makes a file; every runner gives the logits that the file says for images, by the
+engine that it is meant for.
+"""
+
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from zskt.errors import UserError
+
+Format = Literal["safetensors", "onnx", "pt2", "torchscript"]
+Images = Float[Tensor, "batch channels height width"]
+Logits = Float[Tensor, "batch classes"]
+ENDS = {"safetensors": ".safetensors", "onnx": ".onnx", "pt2": ".pt2", "torchscript": ".pt"}
+
+
+def write_onnx(file: Path, network: nn.Module, images: Images) -> None:
+    """Input `images`, output `logits`, weights inside the file."""
+    need_onnx()
+    with warnings.catch_warnings():
+        # The exporter warns of its own insides.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network, (images,), file, input_names=["images"], output_names=["logits"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False, verbose=False,
+        )  # fmt: skip
+
+
+def write_pt2(file: Path, network: nn.Module, images: Images) -> None:
+    """A file of torch.export."""
+    batch = torch.export.Dim("batch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(network, (images,), dynamic_shapes=({0: batch},))
+        torch.export.save(program, file)
+
+
+def write_torchscript(file: Path, network: nn.Module, images: Images) -> None:
+    """A traced network."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(network, images).save(file)
+
+
+def run_onnx(file: Path, images: Images) -> Logits:
+    """By onnxruntime on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return torch.as_tensor(session.run(None, {name: images.numpy()})[0])
+
+
+@torch.no_grad()
+def run_pt2(file: Path, images: Images) -> Logits:
+    """By torch."""
+    return torch.export.load(file).module()(images)
+
+
+@torch.no_grad()
+def run_torchscript(file: Path, images: Images) -> Logits:
+    """By torch."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.jit.load(file, map_location="cpu")(images)
+
+
+WRITERS: dict[str, Callable[[Path, nn.Module, Images], None]] = {
+    "onnx": write_onnx,
+    "pt2": write_pt2,
+    "torchscript": write_torchscript,
+}
+RUNNERS: dict[str, Callable[[Path, Images], Logits]] = {
+    "onnx": run_onnx,
+    "pt2": run_pt2,
+    "torchscript": run_torchscript,
+}
+
+
+@torch.no_grad()
+def largest_difference(file: Path, form: str, network: nn.Module, images: Images) -> float:
+    """Between what a file and a network say, over batches of several sizes.
+
+    Returns:
+        The largest difference of two logits as a share of the largest logit.
+    """
+    worst = 0.0
+    for count in (1, 2, len(images)):
+        said, wanted = RUNNERS[form](file, images[:count]), network(images[:count])
+        scale = wanted.abs().max().clamp_min(1e-6)
+        worst = max(worst, float((said - wanted).abs().max() / scale))
+    return worst
+
+
+def need_onnx() -> None:
+    """Raise a `UserError` if the extra is missing."""
+    if any(find_spec(name) is None for name in ("onnx", "onnxruntime", "onnxscript")):
+        raise UserError("ONNX files need an extra; pip install zskt[onnx]")

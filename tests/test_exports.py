@@ -1,0 +1,254 @@
+"""Students out: every format is run and held beside the student; images out with their labels."""
+
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from players import zskt
+from zskt.commands import export
+from zskt.comparison import latencies, multiply_accumulates, qualities
+from zskt.data import load_data
+from zskt.exports.formats import ENDS, RUNNERS, WRITERS, largest_difference
+from zskt.exports.pixels import FromPixels, as_taken
+from zskt.model_file import Card, load, write_network
+from zskt.networks import create
+from zskt.teachers import load_teacher
+
+SIZE = (3, 8, 8)
+MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of two rounds, and its teacher beside it."""
+    place = tmp_path_factory.mktemp("runs")
+    torch.manual_seed(0)
+    teacher = create("resnet-8", classes=4, input_size=SIZE)
+    teacher(torch.randn(64, *SIZE))
+    names = ("cat", "dog", "a/b", "owl")
+    card = Card(
+        architecture="resnet-8", input_size=SIZE, classes=4, mean=MEAN, std=STD, class_names=names
+    )
+    write_network(place / "teacher.safetensors", teacher.eval(), card)
+    words = ("--teacher", place / "teacher.safetensors", "--student", "wrn-10-1", "--rounds", 2)
+    words += ("--batch-size", 8, "--generator-width", 8, "--device", "cpu", "--precision", 32)
+    assert zskt("distill", *words, "--out", place / "run") == 0
+    return place / "run"
+
+
+@pytest.fixture
+def data(tmp_path):
+    random = np.random.default_rng(0)
+    arrays = {}
+    for part in ("train", "test"):
+        arrays[f"{part}_images"] = random.integers(0, 256, (40, 8, 8, 3)).astype(np.uint8)
+        arrays[f"{part}_labels"] = np.arange(40) % 4
+    np.savez(tmp_path / "data.npz", **arrays)
+    return tmp_path / "data.npz"
+
+
+@pytest.mark.parametrize("form", ENDS)
+@pytest.mark.parametrize("pixels", ["normalised", "0-255"])
+def test_every_format_says_what_the_student_says(run, tmp_path, data, capsys, form, pixels):
+    file = tmp_path / f"student{ENDS[form]}"
+    folded = () if form == "safetensors" else ("--pixels", pixels)
+    assert zskt("export", run, "--out", file, *folded, "--data", data) == 0
+    said = capsys.readouterr().out
+    assert "largest difference from the student" in said
+    assert [it.name for it in tmp_path.iterdir() if it.suffix != ".npz"] == [file.name]
+    student, images = load(run), torch.randn(5, *SIZE)
+    if form == "safetensors":
+        torch.testing.assert_close(load(file)(images), student(images))
+        return
+    shares = [line.split()[-1] for line in said.splitlines() if line.startswith("accuracy")]
+    assert shares[0] == shares[1]
+    if pixels == "0-255":
+        wanted = as_taken(
+            images, Card(architecture=None, input_size=SIZE, mean=MEAN, std=STD), pixels
+        )
+        back = (wanted / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+        torch.testing.assert_close(
+            RUNNERS[form](file, wanted), student(back).detach(), rtol=1e-3, atol=1e-4
+        )
+    # And it can teach in turn.
+    options = {"input_size": SIZE} if form == "torchscript" else {}
+    again = load_teacher(file, **options, pixels=pixels)
+    assert again.card.classes == 4
+
+
+def test_8_bits_are_calibrated_on_generated_images(run, tmp_path, data, capsys):
+    small, full = tmp_path / "small.onnx", tmp_path / "full.onnx"
+    words = ("--calibration-images", 32, "--pixels", "0-1", "--data", data)
+    assert zskt("export", run, "--out", full) == 0
+    assert zskt("export", run, "--out", small, "--int8", *words) == 0
+    said = capsys.readouterr().out
+    assert said.count("accuracy of the") == 2
+    assert "with 8 bits" in said
+    import onnx
+
+    kinds = {node.op_type for node in onnx.load(small).graph.node}
+    assert "QuantizeLinear" in kinds
+    card = Card(architecture=None, input_size=SIZE, mean=MEAN, std=STD)
+    drawn = load(run / "generator.safetensors")(torch.randn(6, 100)).detach()
+    images = as_taken(drawn, card, "0-1")
+    wanted = FromPixels(load(run), MEAN, STD, 1.0)(images)
+    apart = (RUNNERS["onnx"](small, images) - wanted).abs().max() / wanted.abs().max()
+    assert 0 < apart < 0.2
+
+
+def test_16_bits(run, tmp_path):
+    file = tmp_path / "half.safetensors"
+    assert zskt("export", run, "--out", file, "--half") == 0
+    assert file.stat().st_size < 0.6 * (run / "student.safetensors").stat().st_size
+
+
+class Doubled(nn.Module):
+    def forward(self, images):
+        return 2 * images.flatten(1)
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_another_network_is_noticed(tmp_path, form):
+    images = torch.randn(3, *SIZE)
+    WRITERS[form](tmp_path / "file", Doubled(), images)
+    assert largest_difference(tmp_path / "file", form, Doubled(), images) < 1e-6
+    assert largest_difference(tmp_path / "file", form, nn.Flatten(), images) > 0.5
+
+
+def test_a_file_that_says_something_else_is_refused(run, tmp_path, capsys, monkeypatch):
+    """And what was there before stays."""
+    file = tmp_path / "student.onnx"
+    file.write_text("before")
+    monkeypatch.setattr(export, "largest_difference", lambda *given: 0.5)
+    assert zskt("export", run, "--out", file, "--overwrite") == 2
+    assert "above the tolerance" in capsys.readouterr().err
+    assert file.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+WRONG = {
+    "does not tell a format": ("student",),
+    "there is no folder": ("no/student.onnx",),
+    "leave --pixels and --int8 out": ("student.safetensors", "--pixels", "0-1"),
+    "--half is for": ("student.onnx", "--half"),
+    "--int8 is for": ("student.pt2", "--int8"),
+    "must be above zero": ("student.onnx", "--int8", "--calibration-images", 0),
+    "exists; replace it": ("there.onnx",),
+    "there is no data file": ("student.onnx", "--data", "none.npz"),
+}
+
+
+@pytest.mark.parametrize("sentence", WRONG)
+def test_what_is_wrong_is_one_sentence(run, tmp_path, monkeypatch, capsys, sentence):
+    monkeypatch.chdir(tmp_path)
+    Path("there.onnx").write_text("before")
+    name, *words = WRONG[sentence]
+    assert zskt("export", run, "--out", name, *words) == 2
+    assert sentence in capsys.readouterr().err
+    assert [it.name for it in tmp_path.iterdir()] == ["there.onnx"]
+
+
+def test_images_out(run, tmp_path, capsys, monkeypatch):
+    """In three forms the same images, with what the teacher says of them."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("images.npz", "images.tar", "images"):
+        assert zskt("synthesize", run, "-n", 20, "--seed", 3, "--out", name) == 0
+    said = capsys.readouterr().out
+    assert "20 images, by the teacher's prediction: cat" in said
+    with np.load("images.npz") as file:
+        images, labels, shares = (
+            file[f"train_{name}"] for name in ("images", "labels", "probabilities")
+        )
+    assert images.shape == (20, 8, 8, 3)
+    assert images.dtype == np.uint8
+    teacher = load(run.parent / "teacher.safetensors")
+    given = (torch.tensor(images).permute(0, 3, 1, 2) / 255 - torch.tensor(MEAN).view(3, 1, 1)) / (
+        torch.tensor(STD).view(3, 1, 1)
+    )
+    # Rounded to 256 values and clamped to what a pixel can be, the images are not quite the same.
+    near = teacher(given).softmax(1).detach().numpy()
+    assert np.abs(near - shares).mean() < 0.2
+    assert (labels[:, 0] == shares.argmax(1)).all()
+    with tarfile.open("images.tar") as tar:
+        assert len(tar.getnames()) == 60
+        first = np.asarray(Image.open(tar.extractfile("000000.png")))
+        told = json.load(tar.extractfile("000000.json"))
+        assert int(tar.extractfile("000000.cls").read()) == labels[0, 0]
+    assert (first == images[0]).all()
+    np.testing.assert_allclose(told["probabilities"], shares[0], rtol=1e-6)
+    files = sorted(Path("images/train").glob("*/*.png"), key=lambda file: file.name)
+    assert [(np.asarray(Image.open(file)) == images[n]).all() for n, file in enumerate(files)]
+    assert not Path("images/train/a").exists()
+    assert len(json.loads(Path("images/probabilities.json").read_text())["images"]) == 20
+    # The file is data like any other; so is the folder for `--data folder:`.
+    for name in ("images.npz", "images.tar", "images"):
+        before = Path(name).stat().st_mtime_ns
+        assert zskt("synthesize", run, "-n", 2, "--out", name) == 2
+        assert "exists; give another --out" in capsys.readouterr().err
+        assert Path(name).stat().st_mtime_ns == before
+
+
+def test_networks_beside_each_other(run, tmp_path, data, capsys):
+    teacher = run.parent / "teacher.safetensors"
+    onnx = tmp_path / "student.onnx"
+    assert zskt("export", run, "--out", onnx) == 0
+    file = tmp_path / "rows.json"
+    words = ("--data", data, "--belief-images", 4, "--results", file)
+    assert zskt("compare", teacher, run, onnx, teacher, *words) == 0
+    rows = json.loads(file.read_text())["rows"]
+    assert len(rows) == 4
+    assert rows[0]["agreement"] == rows[3]["agreement"] == 1
+    assert rows[3]["mean_transition_error"] == 0
+    for name in ("accuracy", "agreement", "top_5_accuracy"):
+        assert rows[1][name] == rows[2][name]
+    assert rows[1]["mean_transition_error"] == pytest.approx(
+        rows[2]["mean_transition_error"], abs=1e-4
+    )
+    assert rows[1]["macs"] == rows[2]["macs"] > 0
+    assert rows[1]["seconds_of_64_p50"] <= rows[1]["seconds_of_64_p95"]
+    assert zskt("compare", teacher, run) == 0
+    assert "million macs" in capsys.readouterr().out
+    assert zskt("compare", teacher) == 2
+    assert zskt("compare", teacher, run, "--belief-images", -1) == 2
+
+
+def test_qualities():
+    certain = torch.eye(8) * 100
+    labels = torch.arange(8)
+    assert qualities(certain, certain, labels) == {
+        "accuracy": 1, "top_5_accuracy": 1, "agreement": 1, "calibration_error": 0
+    }  # fmt: skip
+    wrong = qualities(certain, -certain, (labels + 1) % 8)
+    assert wrong["accuracy"] == 0
+    assert wrong["calibration_error"] == pytest.approx(1)
+    assert wrong["agreement"] < 0.2
+
+
+def test_multiply_accumulates_and_latencies():
+    network = nn.Sequential(
+        nn.Conv2d(3, 5, 3, padding=1, bias=False), nn.Flatten(), nn.Linear(320, 7)
+    )
+    network.train()
+    assert multiply_accumulates(network, SIZE) == 3 * 5 * 9 * 64 + 320 * 7
+    middle, slow = latencies(network, SIZE, 2)
+    assert 0 < middle <= slow
+    assert network.training
+
+
+def test_synthetic_images_are_data(run, tmp_path):
+    """For tools that read MedMNIST's files: those of ours want a test split besides."""
+    out = tmp_path / "images.npz"
+    assert zskt("synthesize", run, "-n", 12, "--out", out) == 0
+    with np.load(out) as file:
+        arrays = dict(file)
+    arrays |= {f"test_{name}": arrays[f"train_{name}"] for name in ("images", "labels")}
+    np.savez(tmp_path / "both.npz", **arrays)
+    data = load_data(str(tmp_path / "both.npz"), tmp_path)
+    assert data.input_size == SIZE
+    assert len(data.train) == 12
