@@ -20,6 +20,8 @@ from zskt.networks.generator import Bounds
 
 NAMES_IN_A_RUN = ("student.safetensors", "model.safetensors")
 """What `load` looks for when it is given a run folder."""
+AVERAGE = "student-average.safetensors"
+"""The student's moving average in a run folder."""
 
 
 @dataclass(frozen=True, kw_only=True)

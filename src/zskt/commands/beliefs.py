@@ -14,20 +14,22 @@ from torch import Tensor
 from zskt.beliefs.curves import Curves, Measurement, mean_transition_error, transition_curves
 from zskt.beliefs.folder import RESULT, check_folder, make_folder, write_curves
 from zskt.beliefs.starts import Starts, draw_starts
+from zskt.commands.teacher_options import TeacherOptions
 from zskt.comparison import Contender, check_fits, check_same_classes, normalisation_of
 from zskt.data import Split, load_data
 from zskt.data.batches import normalise
 from zskt.devices import Precision, make_fabric, resolve
 from zskt.evaluation import Translated, agreement, predict
-from zskt.model_file import load, network_file, read_classifier_card
 from zskt.results import write_result
+from zskt.teachers import Teacher, load_teacher
 from zskt.training.progress import ProgressLine
 
 
 def beliefs_command(
     *,
     student: Path,
-    teacher: Path,
+    teacher: str,
+    options: Annotated[TeacherOptions, Parameter(name="*")] = TeacherOptions(),
     data: str,
     out: Path,
     measurement: Annotated[Measurement, Parameter(name="*")] = Measurement(),
@@ -42,7 +44,8 @@ def beliefs_command(
 
     Args:
         student: a run folder or a model file.
-        teacher: a run folder or a model file.
+        teacher: whatever `zskt distill` takes.
+        options: what the teacher does not tell.
         data: a data set that `zskt list` shows.
         out: the folder to write: curves.npz, beliefs.png, single.png, result.json.
         measurement: what to measure.
@@ -56,10 +59,15 @@ def beliefs_command(
     start = time.monotonic()
     device, precision = resolve(device, precision)
     check_folder(out, overwrite=overwrite)
-    settings: dict[str, Any] = {"student": str(student), "teacher": str(teacher), "data": data}
+    settings: dict[str, Any] = {"student": str(student), "teacher": teacher, "data": data}
+    settings |= {"teacher_options": options.plain()}
     settings |= {"split": split, "device": device, "precision": precision, **asdict(measurement)}
     fabric = make_fabric(device, precision)
-    contenders, part = read({"student": student, "teacher": teacher}, data, data_dir, split, fabric)
+    pair = {
+        "student": load_teacher(student, allow_code=options.allow_code),
+        "teacher": options.load(teacher),
+    }
+    contenders, part = read(pair, data, data_dir, split, fabric)
 
     said = {role: predict(it.network, part, it.normalisation) for role, it in contenders.items()}
     starts = draw_starts(
@@ -94,27 +102,23 @@ def beliefs_command(
 
 
 def read(
-    paths: Mapping[str, Path], data: str, data_dir: Path, split: str, fabric: Fabric
+    networks: Mapping[str, Teacher], data: str, data_dir: Path, split: str, fabric: Fabric
 ) -> tuple[dict[str, Contender], Split]:
     """The networks by role, on the device, and the images they are compared on.
 
     Raises:
-        UserError: if a file or the data cannot be read, or they do not fit each other.
+        UserError: if the data cannot be read, or they do not fit each other.
     """
-    files = {role: network_file(path) for role, path in paths.items()}
-    cards = {role: read_classifier_card(file) for role, file in files.items()}
-    check_same_classes(cards["teacher"], cards["student"])
-    normalisations = {role: normalisation_of(card) for role, card in cards.items()}
+    check_same_classes(networks["teacher"].card, networks["student"].card)
+    normalisations = {role: normalisation_of(it.card) for role, it in networks.items()}
     images = load_data(data, data_dir)
     part = images.train if split == "train" else images.test
-    for card in cards.values():
-        check_fits(part, card)
     contenders = {}
-    for role, file in files.items():
-        network = fabric.to_device(load(file)).to(memory_format=torch.channels_last)
-        name = cards[role].architecture
-        assert name is not None  # `load` has refused it
-        contenders[role] = Contender(name, network, normalisations[role], file)
+    for role, it in networks.items():
+        check_fits(part, it.card)
+        network = fabric.to_device(it.network).to(memory_format=torch.channels_last)
+        name = it.card.architecture or it.source
+        contenders[role] = Contender(name, network, normalisations[role], it.file)
     return contenders, part
 
 

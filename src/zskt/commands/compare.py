@@ -51,7 +51,10 @@ def compare_command(
         raise UserError("give a teacher and at least one student")
     if belief_images < 0:
         raise UserError(f"--belief-images must be zero or above, not {belief_images}")
-    taught = [options.load(teacher), *(load_teacher(student) for student in students)]
+    taught = [
+        options.load(teacher),
+        *(load_teacher(each, allow_code=options.allow_code) for each in students),
+    ]
     for each in taught[1:]:
         check_same_classes(taught[0].card, each.card)
     test = load_data(data, data_dir).test if data is not None else None

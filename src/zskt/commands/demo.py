@@ -95,7 +95,7 @@ def _distil_and_judge(
         return {}
 
     print(f"Distilling {TEACHER} into {STUDENT} with seed {run.seed}, without data.")
-    distill(
+    distilled = distill(
         teacher, student, input_size=card.input_size, method=METHOD,
         run=replace(run, evaluate_every=max(1, run.rounds // 40)), measure=keep,
         out=folder, overwrite=overwrite, card=replace(card, architecture=STUDENT),
@@ -115,6 +115,8 @@ def _distil_and_judge(
         Contender(f"student {STUDENT}", student, normalisation, folder / "student.safetensors"),
         Contender(f"untrained {STUDENT}", untrained, normalisation),
     ]
+    if distilled.average is not None:
+        contenders.append(Contender("its moving average", distilled.average, normalisation))
     rows, confused = compare(contenders[0], contenders[1:], data.test)
     print_rows(rows)
     settings = {"teacher": TEACHER, "student": STUDENT, "data": "digits", "seed": run.seed}

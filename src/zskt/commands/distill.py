@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import torch
 from cyclopts import Parameter
+from torch import nn
 
 from zskt.commands.evaluate import evaluate_command
 from zskt.commands.teacher_options import TeacherOptions, Words, from_plain
@@ -20,14 +21,19 @@ from zskt.methods import METHODS, ZSKT
 from zskt.model_file import load_weights, network_file
 from zskt.networks import create
 from zskt.networks.factory import parsed
+from zskt.networks.generator import Generator
 from zskt.networks.shrink import shrunk
 from zskt.pictures.run import draw_run
 from zskt.results import command, write_result
 from zskt.teachers.inspection import check_teacher
 from zskt.training.distill import Distilled, distill
+from zskt.training.memory import bytes_of_a_round
 from zskt.training.run import Run
 from zskt.training.run_folder import RunFolder
 from zskt.training.stopping import Stopped
+
+TOLD_FROM = 1_000_000_000
+"""Bytes of memory from which it is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +171,8 @@ def _distil(job: Job, *, overwrite: bool) -> Distilled:
     student = create(name, **like, arguments=job.arguments)
     if job.init is not None:
         load_weights(job.init, student)
+    if isinstance(job.method, ZSKT):
+        _tell_memory(job.method, teacher, student, card.input_size)
     measure = None
     if job.data is not None:
         test = load_data(job.data, job.data_dir).test
@@ -201,6 +209,18 @@ def _asked(job: Job) -> dict[str, Any]:
     return {**asked, "method": job.name, "data": job.data}
 
 
+def _tell_memory(
+    method: ZSKT, teacher: nn.Module, student: nn.Module, input_size: tuple[int, int, int]
+) -> None:
+    """Print what a round needs, if it is much."""
+    drawing = Generator(
+        input_size, method.noise_size, method.generator_width, method.generator_depth
+    )
+    needed = bytes_of_a_round(drawing, teacher, student, method.batch_size)
+    if needed > TOLD_FROM:
+        print(f"A round needs up to {needed / 1e9:.1f} GB, less with a smaller --batch-size.")
+
+
 def _keep_teacher(job: Job) -> None:
     """Raise a `UserError` if the teacher's file lies in the folder that will be written."""
     for place in (Path(job.teacher), job.options.weights):
@@ -216,8 +236,8 @@ def _report(job: Job, distilled: Distilled, results: Path | None) -> None:
     print(f"student: {job.out / 'student.safetensors'} after {last['round']} rounds")
     if job.data is not None:
         evaluate_command(
-            job.out, teacher=job.teacher, options=job.options, data=job.data,
-            data_dir=job.data_dir, allow_code=True,
+            job.out, teacher=job.teacher, options=replace(job.options, allow_code=True),
+            data=job.data, data_dir=job.data_dir,
         )  # fmt: skip
     else:
         draw_run(RunFolder(job.out))

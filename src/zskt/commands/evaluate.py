@@ -11,7 +11,7 @@ from zskt.commands.teacher_options import TeacherOptions
 from zskt.comparison import Contender, check_fits, check_same_classes, compare, normalisation_of
 from zskt.data import load_data
 from zskt.devices import make_fabric
-from zskt.model_file import load, network_file, read_classifier_card
+from zskt.model_file import AVERAGE, load, network_file, read_classifier_card
 from zskt.pictures.run import draw_run
 from zskt.results import write_result
 from zskt.training.run_folder import RunFolder
@@ -26,7 +26,6 @@ def evaluate_command(
     data_dir: Path = Path("data"),
     device: str = "cpu",
     results: Path | None = None,
-    allow_code: bool = False,
 ) -> None:
     """Judge a student beside its teacher on a test set.
 
@@ -39,7 +38,6 @@ def evaluate_command(
         data_dir: where public data sets lie.
         device: where to run, also for the latency.
         results: a further file for the result as JSON.
-        allow_code: run the code that made the student, if it was a factory of the user's.
     """
     start = time.monotonic()
     file = network_file(student)
@@ -51,8 +49,11 @@ def evaluate_command(
     where = make_fabric(device, "32").device
     networks = {
         "teacher": (taught.network, taught.card, taught.file),
-        "student": (load(file, allow_code=allow_code), card, file),
+        "student": (load(file, allow_code=options.allow_code), card, file),
     }
+    average = student / AVERAGE
+    if average.is_file():
+        networks["moving average"] = load(average, allow_code=options.allow_code), card, average
     contenders = [
         Contender(f"{role} {about.architecture or ''}", it.to(where), normalisation_of(about), disk)
         for role, (it, about, disk) in networks.items()

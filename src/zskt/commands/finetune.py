@@ -6,10 +6,12 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from zskt.commands.teacher_options import TeacherOptions, from_plain
 from zskt.commands.train import train_command
 from zskt.devices import Precision
 from zskt.errors import UserError
 from zskt.model_file import network_file, read_classifier_card
+from zskt.networks import is_code
 from zskt.training.lessons import Guidance
 from zskt.training.run_folder import RunFolder
 from zskt.training.train import Recipe
@@ -43,7 +45,8 @@ def finetune_command(
     data: str,
     per_class: int,
     out: Path,
-    teacher: Path | None = None,
+    teacher: str | None = None,
+    options: Annotated[TeacherOptions, Parameter(name="*")] = TeacherOptions(),
     recipe: Annotated[FineTuning, Parameter(name="*")] = FineTuning(),
     guidance: Annotated[FineTuningGuidance, Parameter(name="*")] = FineTuningGuidance(),
     device: str = "auto",
@@ -59,7 +62,8 @@ def finetune_command(
         data: a data set that `zskt list` shows.
         per_class: images of each class to learn from, drawn by the seed.
         out: the run folder to write.
-        teacher: a model file or run folder; by default the teacher of the run.
+        teacher: whatever `zskt distill` takes; by default the teacher of the run.
+        options: what the teacher does not tell.
         recipe: how to train.
         guidance: how the teacher helps.
         device: auto, cpu, cuda, cuda:N or mps.
@@ -69,16 +73,20 @@ def finetune_command(
         results: a further file for the result as JSON.
     """
     file = network_file(run)
-    architecture = read_classifier_card(file).architecture
-    if architecture is None:
+    card = read_classifier_card(file)
+    if card.architecture is None or is_code(card.architecture):
         raise UserError(f"{file} holds a network of your own class, which zskt cannot build")
+    if teacher is None:
+        teacher, options = _teacher_of(run)
     train_command(
-        architecture,
+        card.architecture,
+        network_arg=tuple(f"{name}={value!r}" for name, value in (card.arguments or {}).items()),
         data=data,
         out=out,
         recipe=recipe,
         per_class=per_class,
-        distill_from=teacher or _teacher_of(run),
+        distill_from=teacher,
+        options=options,
         guidance=guidance,
         device=device,
         precision=precision,
@@ -89,9 +97,9 @@ def finetune_command(
     )
 
 
-def _teacher_of(run: Path) -> Path:
+def _teacher_of(run: Path) -> tuple[str, TeacherOptions]:
     """The teacher that a run was distilled from."""
-    path = RunFolder(run).settings().get("teacher_path") if run.is_dir() else None
-    if path is None:
+    asked = RunFolder(run).settings() if run.is_dir() else {}
+    if "teacher_path" not in asked:
         raise UserError(f"{run} does not say which teacher it had; give --teacher")
-    return Path(path)
+    return asked["teacher_path"], from_plain(asked.get("teacher_options", {}))

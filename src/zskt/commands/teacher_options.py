@@ -34,6 +34,9 @@ class TeacherOptions:
     output: Output = "auto"
     """What it returns; by default rows that sum to one are probabilities."""
 
+    allow_code: bool = False
+    """Import the code that made a network, where a file of ours names a factory."""
+
     def load(self, source: str) -> Teacher:
         """The teacher; or a `UserError`."""
         options = asdict(self)
@@ -49,5 +52,5 @@ def from_plain(saved: dict[str, Any]) -> TeacherOptions:
     found: dict[str, Any] = {
         name: tuple(it) if isinstance(it, list) else it for name, it in saved.items()
     }
-    found["weights"] = Path(found["weights"]) if found["weights"] else None
+    found["weights"] = Path(found["weights"]) if found.get("weights") else None
     return TeacherOptions(**found)

@@ -10,21 +10,17 @@ from cyclopts import Parameter
 from lightning_fabric import Fabric
 from torch import nn
 
+from zskt.commands.teacher_options import TeacherOptions, Words
 from zskt.comparison import check_fits, normalisation_of
 from zskt.data import ImageData, balanced_subset, load_data
 from zskt.devices import Precision, make_fabric, resolve
 from zskt.errors import UserError
 from zskt.evaluation import Normalisation, accuracy, predict
-from zskt.model_file import (
-    Card,
-    load,
-    load_weights,
-    network_file,
-    read_classifier_card,
-    write_network,
-)
+from zskt.model_file import Card, load, load_weights, network_file, write_network
 from zskt.networks import create
+from zskt.networks.factory import parsed
 from zskt.results import command, machine, versions, write_result
+from zskt.teachers import Teacher
 from zskt.training.compatibility import count_logits
 from zskt.training.lessons import Guidance, Lesson
 from zskt.training.progress import ProgressLine
@@ -38,8 +34,10 @@ def train_command(
     data: str,
     out: Path,
     recipe: Annotated[Recipe, Parameter(name="*")] = Recipe(),
+    network_arg: Words = (),
     per_class: int | None = None,
-    distill_from: Path | None = None,
+    distill_from: str | None = None,
+    options: Annotated[TeacherOptions, Parameter(name="*")] = TeacherOptions(),
     guidance: Annotated[Guidance, Parameter(name="*")] = Guidance(),
     device: str = "auto",
     precision: Precision = "auto",
@@ -56,8 +54,11 @@ def train_command(
         data: a data set that `zskt list` shows.
         out: the run folder to write; its model.safetensors is what `--teacher` takes.
         recipe: how to train.
+        network_arg: arguments, name=value, for the network's factory or library.
         per_class: learn only so many images of each class, drawn by the seed; by default all.
-        distill_from: a teacher to learn from too, by knowledge distillation and attention transfer.
+        distill_from: a teacher to learn from too, by knowledge distillation and attention transfer;
+            whatever `zskt distill` takes.
+        options: what that teacher does not tell.
         guidance: how the teacher helps.
         device: auto, cpu, cuda, cuda:N or mps.
         precision: bf16 autocast, exact 32, or auto: bf16 where the hardware has it.
@@ -68,27 +69,30 @@ def train_command(
         results: a further file for the result as JSON.
     """
     start = time.monotonic()
-    _keep_apart(out, init, distill_from)
+    _keep_apart(out, init, Path(distill_from) if distill_from else None, options.weights)
     device, precision = resolve(device, precision)
     fabric = make_fabric(device, precision)
     images = load_data(data, data_dir)
     few = None if per_class is None else balanced_subset(images.train, per_class, recipe.seed)
     torch.manual_seed(recipe.seed)
-    model = create(network, classes=images.classes, input_size=images.input_size)
+    arguments = parsed(network_arg)
+    like = {"classes": images.classes, "input_size": images.input_size}
+    model = create(network, **like, arguments=arguments)
     if init is not None:
         load_weights(init, model)
     count_logits(network, model, images.input_size)
     model = model.to(fabric.device).to(memory_format=torch.channels_last)
     lesson = None
     if distill_from is not None:
-        images, lesson = _taught(distill_from, images, model, guidance, fabric)
-    elif guidance != Guidance():
+        images, lesson = _taught(options.load(distill_from), images, model, guidance, fabric)
+    elif guidance != Guidance() or options != TeacherOptions():
         raise UserError("--distill-... settings need a teacher; give --distill-from TEACHER")
 
     settings: dict[str, Any] = {"network": network, "data": data, "half": half}
-    settings |= {"init": _text(init), "distill_from": _text(distill_from), "per_class": per_class}
+    settings |= {"init": _text(init), "distill_from": distill_from, "per_class": per_class}
     settings |= {"device": device, "precision": precision, **asdict(recipe)}
-    settings |= asdict(guidance) if distill_from else {}
+    settings |= {"network_arguments": arguments}
+    settings |= {**asdict(guidance), "teacher_options": options.plain()} if distill_from else {}
     folder = RunFolder(out)
     about = {"command": command(), "command_name": "train", "versions": versions()}
     folder.create({**about, "machine": machine(device), **settings}, overwrite=overwrite)
@@ -107,6 +111,7 @@ def train_command(
 
     card = Card(
         architecture=network,
+        arguments=arguments or None,
         input_size=images.input_size,
         classes=images.classes,
         mean=images.mean,
@@ -116,7 +121,9 @@ def train_command(
     file = out / "model.safetensors"
     write_network(file, model, card, half=half)
     # What is judged is what was stored, at the precision it was stored in.
-    final = accuracy(predict(load(file), images.test, normalisation), images.test.labels)
+    final = accuracy(
+        predict(load(file, allow_code=True), images.test, normalisation), images.test.labels
+    )
     seconds = time.monotonic() - start
     row = {"network": network, "test_accuracy": final, "file_bytes": file.stat().st_size}
     write_result(
@@ -135,16 +142,18 @@ def train_command(
 def _keep_apart(out: Path, *sources: Path | None) -> None:
     """Raise a `UserError` if a network that is read lies in the folder that is written."""
     for source in sources:
-        if source is not None and out.resolve() in network_file(source).resolve().parents:
+        if source is None or not source.exists():
+            continue
+        file = network_file(source) if source.is_dir() else source
+        if out.resolve() in file.resolve().parents:
             raise UserError(f"{source} lies in {out}, which is to be written; give another --out")
 
 
 def _taught(
-    teacher: Path, images: ImageData, student: nn.Module, guidance: Guidance, fabric: Fabric
+    teacher: Teacher, images: ImageData, student: nn.Module, guidance: Guidance, fabric: Fabric
 ) -> tuple[ImageData, Lesson]:
     """The data in the teacher's normalisation, and the loss of a student that learns from it."""
-    file = network_file(teacher)
-    card = read_classifier_card(file)
+    card = teacher.card
     check_fits(images.test, card)
     if card.classes != images.classes:
         raise UserError(
@@ -152,7 +161,7 @@ def _taught(
             "give data with the same classes"
         )
     normalisation = normalisation_of(card)
-    network = load(file).requires_grad_(False).to(fabric.device)
+    network = teacher.network.requires_grad_(False).to(fabric.device)
     network = network.to(memory_format=torch.channels_last)
     lesson = guidance.lesson(network, student, images.input_size, fabric)
     return replace(images, mean=normalisation.mean, std=normalisation.std), lesson

@@ -141,7 +141,7 @@ class Lab:
             out=out,
             recipe=replace(self.protocol.student, seed=wanted.seed),
             per_class=wanted.per_class,
-            distill_from=self.model(wanted.teacher) if wanted.teacher else None,
+            distill_from=str(self.model(wanted.teacher)) if wanted.teacher else None,
             guidance=self.protocol.guidance if wanted.teacher else Guidance(),
             **self._common,
         )
@@ -181,7 +181,7 @@ class Lab:
             self.make(wanted.after).path,
             out=out,
             per_class=wanted.per_class,
-            teacher=self.model(wanted.teacher),
+            teacher=str(self.model(wanted.teacher)),
             recipe=FineTuning(seed=wanted.seed, evaluate_every=10**6),
             **self._common,
         )
@@ -191,7 +191,7 @@ class Lab:
         assert wanted.teacher
         beliefs_command(
             student=self.make(wanted.after).path,
-            teacher=self.model(wanted.teacher),
+            teacher=str(self.model(wanted.teacher)),
             out=out,
             measurement=Measurement(images=self.protocol.belief_images),
             **self._common,

@@ -68,6 +68,7 @@ def load_teacher(
     std: tuple[float, ...] | None = None,
     pixels: Pixels = "normalised",
     output: Output = "auto",
+    allow_code: bool = False,
 ) -> Teacher:
     """A teacher, without edits to its code.
 
@@ -84,6 +85,7 @@ def load_teacher(
         pixels: what it takes: normalised images, or pixels in [0, 1] or [0, 255], because it
             normalises them itself.
         output: what it returns; by default rows that sum to one are probabilities.
+        allow_code: whether a file of ours that names a factory may import that code.
 
     Raises:
         UserError: if it cannot be found, read or understood; the sentence says what to give.
@@ -94,7 +96,7 @@ def load_teacher(
     if (mean is None) != (std is None):
         raise UserError("give --mean and --std, or neither")
     if ":" not in name and weights is None and Path(name).suffix.lower() not in READERS:
-        return _ours(Path(name), mean, std)
+        return _ours(Path(name), mean, std, allow_code=allow_code)
     found = _found(name, weights, dict(arguments or {}), input_size, classes)
     size = input_size or found.input_size
     if size is None:
@@ -167,7 +169,13 @@ def _found(
     return READERS[Path(name).suffix.lower()](Path(name))
 
 
-def _ours(path: Path, mean: tuple[float, ...] | None, std: tuple[float, ...] | None) -> Teacher:
+def _ours(
+    path: Path,
+    mean: tuple[float, ...] | None,
+    std: tuple[float, ...] | None,
+    *,
+    allow_code: bool,
+) -> Teacher:
     """A teacher from a file of ours, which tells everything."""
     if not path.exists() and not path.suffix:
         raise UserError(f"there is no file {path}; a network by name needs --weights FILE")
@@ -177,9 +185,13 @@ def _ours(path: Path, mean: tuple[float, ...] | None, std: tuple[float, ...] | N
         size = card.input_size
         card = replace(card, mean=_one_each("mean", mean, size), std=_one_each("std", std, size))
     return Teacher(
-        network=load(file), card=card, source=str(path), digest=sha256_of(file), output="logits",
+        network=load(file, allow_code=allow_code),
+        card=card,
+        source=str(path),
+        digest=sha256_of(file),
+        output="logits",
         file=file,
-    )  # fmt: skip
+    )
 
 
 def _understood(

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from zskt import evaluation
 from zskt.errors import UserError
 from zskt.game import Game, Round
-from zskt.model_file import Card, card_of, write_network
+from zskt.model_file import AVERAGE, Card, card_of, write_network
 from zskt.pictures.run import save_sheet
 from zskt.training.run_folder import RunFolder
 from zskt.training.tensorboard import Board
@@ -137,7 +138,9 @@ class Recorder:
             state = {"round": number, "seconds": self.seconds}
             self.folder.save_state({**state, **game.state_dict()})
 
-    def finish(self, number: int, turn: Round, game: Game) -> None:
+    def finish(
+        self, number: int, turn: Round, game: Game, average: nn.Module | None = None
+    ) -> None:
         """Write the networks, unless they are broken.
 
         Raises:
@@ -148,6 +151,8 @@ class Recorder:
             return
         for name, network in game.networks.items():
             write_network(self.path / f"{name}.safetensors", network, card_of(network, self.card))
+        if average is not None:
+            write_network(self.path / AVERAGE, average, self.card)
         write_network(self.path / "student.safetensors", game.student, self.card)
 
 

@@ -25,11 +25,13 @@ class Run:
     evaluate_every: int | None = None
     """Rounds between two looks at the test set, if one is given, and at what both networks say of
     the images; by default 100 in a run."""
+    average_over: float = 0.02
+    """Share of the rounds that the student's moving average reaches back; 0 keeps none."""
     save_seconds: float = 60.0
     """Seconds between two checkpoints: how much a kill can cost."""
 
     def __post_init__(self):
-        check_settings(self, "seed", "save_seconds")
+        check_settings(self, "seed", "save_seconds", "average_over", at_most_one=("average_over",))
 
     @property
     def end(self) -> int:

@@ -18,9 +18,9 @@ from zskt.files import write_atomically
 from zskt.training.checkpoint import read_state, write_state
 
 LEFT_BY_A_RUN = (
-    "student.safetensors", "generator.safetensors", "model.safetensors", "result.json",
-    "evaluation.json", "generated.png", "curves.png", "confusion.png", "panels.png", "toy.gif",
-    "noise.png",
+    "student.safetensors", "student-average.safetensors", "generator.safetensors",
+    "model.safetensors", "result.json", "evaluation.json", "generated.png", "curves.png",
+    "confusion.png", "panels.png", "toy.gif", "noise.png",
 )  # fmt: skip
 
 
