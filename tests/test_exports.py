@@ -102,6 +102,26 @@ def test_8_bits_are_calibrated_on_generated_images(run, tmp_path, data, capsys):
     assert 0 < apart < 0.2
 
 
+def test_the_model_card(run, data, tmp_path, capsys):
+    """The front matter is what the hub reads; no path of the machine is told."""
+    import yaml
+
+    text = (run / "README.md").read_text()
+    _, front, body = text.split("---\n", 2)
+    assert yaml.safe_load(front)["pipeline_tag"] == "image-classification"
+    assert str(run.parent) not in text
+    assert "has not been tested on real images" in body
+    for said in ("| rounds | 2 |", "not private", "SHA-256", "mean [0.5, 0.4, 0.3]", "4 classes"):
+        assert said in body
+    words = ("--teacher", run.parent / "teacher.safetensors", "--student", "wrn-10-1")
+    words += ("--method", "noise", "--rounds", 1, "--batch-size", 8, "--data", data)
+    assert zskt("distill", *words, "--out", tmp_path / "judged") == 0
+    judged = (tmp_path / "judged" / "README.md").read_text()
+    assert "| teacher resnet-8 |" in judged
+    assert "has not been tested" not in judged
+    assert "random noise" in judged
+
+
 def test_16_bits(run, tmp_path):
     file = tmp_path / "half.safetensors"
     assert zskt("export", run, "--out", file, "--half") == 0

@@ -1,5 +1,6 @@
 """`zskt distill`: a student from a teacher, without any data."""
 
+import json
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -16,9 +17,11 @@ from zskt.data import load_data
 from zskt.devices import resolve
 from zskt.errors import UserError, unknown
 from zskt.evaluation import Judge, predict
+from zskt.exports.model_card import model_card
+from zskt.files import write_atomically
 from zskt.game import Method
 from zskt.methods import METHODS, ZSKT
-from zskt.model_file import load_weights, network_file
+from zskt.model_file import load_weights, network_file, read_classifier_card
 from zskt.networks import create
 from zskt.networks.factory import parsed
 from zskt.networks.generator import Generator
@@ -241,6 +244,11 @@ def _report(job: Job, distilled: Distilled, results: Path | None) -> None:
         )  # fmt: skip
     else:
         draw_run(RunFolder(job.out))
+    folder = RunFolder(job.out)
+    judged = json.loads((job.out / "evaluation.json").read_text())["rows"] if job.data else []
+    card = read_classifier_card(job.out / "student.safetensors")
+    text = model_card(folder.settings(), card, last, distilled.student, judged)
+    write_atomically(job.out / "README.md", text)
     # Last, because a run with a result counts as finished.
     write_result(
         job.out / "result.json",
