@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from zskt.devices import make_fabric, resolve
 from zskt.game import Game, Method
@@ -24,7 +23,7 @@ from zskt.methods import ZSKT
 from zskt.model_file import Card
 from zskt.networks import architecture_of
 from zskt.results import machine, versions
-from zskt.training.averaging import moving_average
+from zskt.training.averaging import MovingAverage
 from zskt.training.compatibility import count_classes
 from zskt.training.progress import ProgressLine
 from zskt.training.recorder import Recorder
@@ -132,17 +131,14 @@ def distill(
                 saved=recorder.saved,
                 bounds=card.bounds,
             )
-            average = moving_average(student, rounds=run.rounds, share=run.average_over)
-            if average is not None:
-                game.keep(average=average)
+            average = MovingAverage(game, run.average_over)
             play(method, game, run, recorder, line, stop, measure, average)
     finally:
         recorder.board.close()
         student.to(home)
-    followed = average.module.to(home) if average is not None else None
-    for network in (student, *game.networks.values()):
+    for network in (student, average.network or student, *game.networks.values()):
         network.to(home).eval()
-    return Distilled(student, game.networks, followed, recorder.history, recorder.path)
+    return Distilled(student, game.networks, average.network, recorder.history, recorder.path)
 
 
 def play(
@@ -153,7 +149,7 @@ def play(
     line: ProgressLine,
     stop: StopRequest,
     measure: Measure | None,
-    average: AveragedModel | None,
+    average: MovingAverage,
 ) -> None:
     """Play the rounds that are left."""
     turns = method.play(game)
@@ -163,8 +159,7 @@ def play(
         if number == 1:
             recorder.begin()
         look = last or run.evaluates(number)
-        if average is not None:
-            average.update_parameters(game.student)
+        average.follow()
         looked = measure(number, game.student) if measure and look else {}
         if look or number % run.record_every == 0:
             line.show(recorder.metrics(number, turn, looked, histograms=look))
@@ -173,7 +168,7 @@ def play(
             recorder.sheet(number, turn)
         if last:
             # Before the checkpoint, after which nothing is left to play.
-            recorder.finish(number, turn, game, average.module if average is not None else None)
+            recorder.finish(number, turn, game, average.network)
         if last or stop.made or recorder.save_due(run.save_seconds):
             recorder.save(number, turn, game)
         if stop.made and not last:
