@@ -166,6 +166,8 @@ def play(
         line.advance(number)
         if last or run.draws(number):
             recorder.sheet(number, turn)
+        if run.keeps(number):
+            recorder.snapshot(number, game)
         if last:
             # Before the checkpoint, after which nothing is left to play.
             recorder.finish(number, turn, game, average.network)

@@ -121,6 +121,14 @@ class Recorder:
             file = self.folder.samples / f"round-{number:06d}.png"
             save_sheet(file, turn.images[:32], self.card.mean, self.card.std)
 
+    def snapshot(self, number: int, game: Game) -> None:
+        """Keep the networks that the method trains beside the student as they are, in 16 bits."""
+        if self.folder:
+            for name, network in game.networks.items():
+                file = self.folder.snapshots / f"{name}-{number:06d}.safetensors"
+                file.parent.mkdir(exist_ok=True)
+                write_network(file, network, card_of(network, self.card), half=True)
+
     def save_due(self, every: float) -> bool:
         """Whether so many seconds have passed since the last checkpoint."""
         return time.monotonic() - self._last_save >= every

@@ -45,3 +45,7 @@ class Run:
     def draws(self, number: int) -> bool:
         """Whether a sample sheet is drawn after a round: the first, and twelve in a run."""
         return number == 1 or number % max(1, self.rounds // 12) == 0
+
+    def keeps(self, number: int) -> bool:
+        """Whether what the method draws with is kept after a round: eight times in a run."""
+        return number % max(1, self.rounds // 8) == 0

@@ -3,6 +3,7 @@
 settings.json             everything that was set, versions, machine
 metrics.jsonl             one JSON object per recorded round
 samples/round-000100.png  images that the student learnt from
+snapshots/                networks beside the student, such as the generator, as they were
 checkpoint/               the state to resume from
 tensorboard/              the metrics again, where TensorBoard is installed
 *.safetensors             the networks, when the run has ended
@@ -33,6 +34,7 @@ class RunFolder:
         self.metrics_file = path / "metrics.jsonl"
         self.checkpoint_file = path / "checkpoint" / "state.safetensors"
         self.samples = path / "samples"
+        self.snapshots = path / "snapshots"
         self.result_file = path / "result.json"
 
     @property
@@ -112,9 +114,9 @@ class RunFolder:
         """Forget what was recorded after a round; return what was recorded up to it."""
         rows = self.metrics(until=number)
         write_atomically(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
-        for sheet in self.samples.glob("round-*.png"):
-            if int(sheet.stem.removeprefix("round-")) > number:
-                sheet.unlink()
+        for file in [*self.samples.glob("round-*.png"), *self.snapshots.glob("*.safetensors")]:
+            if int(file.stem.rpartition("-")[2]) > number:
+                file.unlink()
         return rows
 
     def save_state(self, state: dict[str, Any]) -> None:
@@ -133,6 +135,6 @@ class RunFolder:
         the folder holds the run before, to be played from its start.
         """
         ours = [self.checkpoint_file, self.metrics_file, *self.samples.glob("round-*.png")]
-        ours += self.path.glob("tensorboard/events.*")
+        ours += [*self.snapshots.glob("*.safetensors"), *self.path.glob("tensorboard/events.*")]
         for file in [*ours, *(self.path / name for name in LEFT_BY_A_RUN)]:
             file.unlink(missing_ok=True)

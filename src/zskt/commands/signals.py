@@ -1,0 +1,72 @@
+"""`zskt signals`: what can be measured of a finished run without data."""
+
+import time
+from pathlib import Path
+
+from zskt.commands.table import print_table
+from zskt.commands.teacher_options import from_plain
+from zskt.errors import UserError
+from zskt.model_file import AVERAGE, load, read_card
+from zskt.networks.generator import Generator
+from zskt.results import write_result
+from zskt.training.run_folder import RunFolder
+from zskt.verdict.signals import IMAGES, SEED, signals
+
+
+def signals_command(
+    run: Path,
+    *,
+    teacher: str | None = None,
+    images: int = IMAGES,
+    allow_code: bool = False,
+    results: Path | None = None,
+) -> None:
+    """Measure a finished run without data: where and how far student and teacher agree.
+
+    Args:
+        run: the folder of a zskt distill run.
+        teacher: the run's teacher, if it has moved.
+        images: how many of each kind are looked at.
+        allow_code: run the code that made the networks, where it is the user's.
+        results: a file for the numbers as JSON.
+    """
+    start = time.monotonic()
+    if images < 2:
+        raise UserError(f"--images must be 2 or more, not {images}")
+    found = signals_of(run, teacher, images=images, allow_code=allow_code)
+    print_table([{"signal": name, "value": value} for name, value in found.items()])
+    if results is not None:
+        settings = {"run": str(run), "images": images}
+        seconds = time.monotonic() - start
+        write_result(None, results, seeds=[SEED], settings=settings, seconds=seconds, rows=[found])
+
+
+def signals_of(
+    run: Path, teacher: str | None = None, *, images: int = IMAGES, allow_code: bool = False
+) -> dict[str, float]:
+    """The signals of a run folder.
+
+    Raises:
+        UserError: if it holds no finished run with a generator, or the teacher is not the run's.
+    """
+    folder = RunFolder(run)
+    asked = folder.settings()
+    file = run / "generator.safetensors"
+    if asked.get("command_name") != "distill" or not file.is_file():
+        raise UserError(f"{run} has no generator; give the folder of a finished zskt distill run")
+    taught = from_plain(asked["teacher_options"]).load(teacher or asked["teacher_path"])
+    if taught.digest != asked["teacher_sha256"]:
+        raise UserError(f"{taught.source} is not the teacher of {run}; give --teacher")
+    drawing = [load(each) for each in (file, *sorted(folder.snapshots.glob("generator-*")))]
+    generators = [each for each in drawing if isinstance(each, Generator)]
+    average = run / AVERAGE
+    return signals(
+        taught.network,
+        load(run, allow_code=allow_code),
+        generators[0],
+        bounds=read_card(file).bounds,
+        # The last of them is the generator itself.
+        past=generators[1:-1],
+        average=load(average, allow_code=allow_code) if average.is_file() else None,
+        images=images,
+    )

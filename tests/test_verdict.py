@@ -1,0 +1,112 @@
+"""What is measured of a run without data, and the probes it is measured on."""
+
+import json
+from math import log
+
+import pytest
+import torch
+from torch import nn
+
+from players import same_weights, zskt
+from zskt.model_file import Card, load, write_network
+from zskt.networks import create
+from zskt.networks.generator import Generator
+from zskt.verdict.probes import blends, leaves, probes
+from zskt.verdict.signals import divergence, signals, variety
+
+BOUNDS = ((-1.0, -2.0, -3.0), (1.0, 2.0, 4.0))
+
+
+def test_probes_lie_between_the_lowest_and_the_highest_pixel():
+    made = probes(16, (3, 20, 28), BOUNDS, seed=1)
+    assert made.keys() == {"noise", "fields", "leaves"}
+    for images in made.values():
+        assert images.shape == (16, 3, 20, 28)
+        for channel, low, high in zip(images.unbind(1), *BOUNDS, strict=True):
+            assert low <= channel.min() < channel.max() <= high
+            # No kind keeps to a corner of what a pixel can be.
+            assert channel.max() - channel.min() > 0.7 * (high - low)
+    again = probes(16, (3, 20, 28), BOUNDS, seed=1)
+    assert all(torch.equal(made[name], again[name]) for name in made)
+    other = probes(16, (3, 20, 28), BOUNDS, seed=2)
+    assert not any(torch.equal(made[name], other[name]) for name in made)
+    assert probes(2, (1, 8, 8), None)["noise"].abs().max() <= 2
+
+
+def test_leaves_have_edges_and_flat_parts():
+    """Neighbours are mostly the same colour, and where they are not, far apart."""
+    images = leaves(32, (1, 32, 32), torch.Generator().manual_seed(0))
+    steps = images.diff(dim=3).abs()
+    assert (steps == 0).float().mean() > 0.6
+    assert steps[steps > 0].mean() > 0.2
+
+
+def test_blends():
+    images = torch.stack([torch.zeros(1, 2, 2), torch.ones(1, 2, 2), torch.ones(1, 2, 2)])
+    assert blends(images)[:, 0, 0, 0].tolist() == [0.5, 0.5, 1.0]
+
+
+def test_divergence_and_variety():
+    sure, unsure = torch.tensor([[50.0, 0.0]]), torch.tensor([[0.0, 0.0]])
+    assert divergence(sure, unsure) == pytest.approx(log(2))
+    assert divergence(sure, sure) == pytest.approx(0)
+    assert variety(unsure)["entropy"] == pytest.approx(1)
+    assert variety(torch.eye(4) * 50) == pytest.approx({"entropy": 0, "balance": 1}, abs=1e-9)
+    assert variety(sure.expand(9, 2))["balance"] == 0
+
+
+def flat(seed):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 5))
+
+
+def test_a_student_that_is_its_teacher():
+    teacher, generator = flat(0), Generator((1, 8, 8), 10, width=8)
+    before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
+    found = signals(teacher, teacher, generator, past=[generator], average=teacher, images=40)
+    kinds = ("stream", "past", "blends", "noise", "fields", "leaves")
+    assert all(found[f"{kind}_agreement"] == 1 for kind in kinds)
+    assert all(found[f"{kind}_divergence"] == pytest.approx(0, abs=1e-9) for kind in kinds)
+    assert found["drift"] == 0
+    assert all(torch.equal(before[name], it) for name, it in generator.state_dict().items())
+    other = signals(teacher, flat(1), generator, average=teacher, images=40)
+    assert other["noise_agreement"] < 1
+    assert other["drift"] > 0
+    assert "past_agreement" not in other
+    assert signals(teacher, flat(1), generator, images=40).keys() == other.keys() - {"drift"}
+
+
+def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    teacher = create("wrn-10-2", classes=4, input_size=(1, 8, 8))
+    card = Card(architecture="wrn-10-2", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.2,))
+    write_network(tmp_path / "teacher.safetensors", teacher, card)
+    words = ("--teacher", "teacher.safetensors", "--student", "wrn-10-1", "--rounds", 16)
+    words += ("--batch-size", 4, "--generator-width", 8, "--save-seconds", 1e-9)
+    assert zskt("distill", *words, "--until", 5, "--out", "run") == 0
+    kept = sorted(file.name for file in (tmp_path / "run/snapshots").iterdir())
+    assert kept == ["generator-000002.safetensors", "generator-000004.safetensors"]
+    assert zskt("distill", "--resume", "run") == 0
+    assert len(list((tmp_path / "run/snapshots").iterdir())) == 8
+    last = load(tmp_path / "run/snapshots/generator-000016.safetensors")
+    close = load(tmp_path / "run/generator.safetensors")
+    assert not same_weights(last, close)  # 16 bits beside 32
+    torch.testing.assert_close(last.draw[0].weight, close.draw[0].weight, rtol=1e-2, atol=1e-3)
+    assert zskt("signals", "run", "--images", 8, "--results", "signals.json") == 0
+    (row,) = json.loads((tmp_path / "signals.json").read_text())["rows"]
+    assert 0 <= row["past_agreement"] <= 1
+    assert "drift" in row
+    assert zskt("distill", *words, "--out", "run", "--overwrite", "--until", 1) == 0
+    assert not list((tmp_path / "run/snapshots").iterdir())
+    capsys.readouterr()
+    write_network(
+        tmp_path / "teacher.safetensors", create("wrn-10-2", classes=4, input_size=(1, 8, 8)), card
+    )
+    for sentence, given in {
+        "is not the teacher of": ("run",),
+        "--images must be 2": ("run", "--images", 1),
+        "holds no run": ("none",),
+    }.items():
+        assert zskt("signals", *given) == 2
+        assert sentence in capsys.readouterr().err
