@@ -3,6 +3,7 @@
 import copy
 import json
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,16 @@ import torch
 from torch import nn
 
 from players import same_weights, zskt
+from zskt.attention import Watched, matching_stages
 from zskt.errors import UserError
 from zskt.model_file import Card, load, write_network
 from zskt.networks import create
 from zskt.networks.factory import from_factory, parsed
 from zskt.teachers import load_teacher
 from zskt.teachers.inspection import check_teacher, inspect_teacher
+from zskt.teachers.onnx_file import OnnxNetwork, check_against_onnxruntime
 from zskt.teachers.outputs import Adapted, find, kind_of, taken
+from zskt.teachers.traced import FixedBatch
 
 BATCH = torch.export.Dim("batch")
 quiet = pytest.mark.filterwarnings("ignore")
@@ -81,7 +85,8 @@ def written(form, made, size, folder):
     file = folder / f"teacher.{form}"
     given = images(size, 3)
     if form == "safetensors":
-        card = Card(architecture=made.zskt_architecture, input_size=size, classes=4)
+        classes = made(given).shape[1]
+        card = Card(architecture=made.zskt_architecture, input_size=size, classes=classes)
         write_network(file, made, card)
         return file, {}
     if form == "pt":
@@ -122,15 +127,16 @@ def test_every_form_says_what_the_network_says(form, case, tmp_path, monkeypatch
 
 @quiet
 @pytest.mark.parametrize("form", ["pt2", "onnx"])
-def test_a_fixed_batch_is_run_in_pieces(form, tmp_path):
-    made, file = network(), tmp_path / f"two.{form}"
-    given = images((1, 8, 8), 2)
+@pytest.mark.parametrize("batch", [2, 4])
+def test_a_fixed_batch_is_run_in_pieces(form, batch, tmp_path):
+    made, file = network(), tmp_path / f"fixed.{form}"
+    given = images((1, 8, 8), batch)
     if form == "pt2":
         torch.export.save(torch.export.export(made, (given,)), file)
     else:
         torch.onnx.export(made, (given,), file, verbose=False)
     teacher = load_teacher(file)
-    assert any("batches of 2" in note for note in teacher.notes)
+    assert any(f"batches of {batch}" in note for note in teacher.notes)
     assert close(teacher, made, (1, 8, 8), rtol=1e-4, atol=1e-5)
 
 
@@ -150,12 +156,26 @@ SAYINGS = {
 def test_outputs_of_every_kind(say):
     made = network()
     output = Saying(made, say)(images((1, 8, 8)))
-    place = find(output, 5)
+    place = find(output, 5)[0]
     kind = kind_of(taken(output, place).flatten(1))
     said = Adapted(Saying(made, say), place, kind)(images((1, 8, 8)))
     torch.testing.assert_close(
         said.log_softmax(1), made(images((1, 8, 8))).log_softmax(1), rtol=1e-4, atol=1e-5
     )
+
+
+def test_features_beside_logits_are_told_apart_by_the_number_of_classes():
+    features, logits = torch.randn(5, 32), torch.randn(5, 7)
+    assert find((features, logits), 5) == [0, 1]
+    assert find((features, logits), 5, classes=7) == [1]
+    assert find({"embedding": features, "logits": logits}, 5) == ["logits", "embedding"]
+    with pytest.raises(UserError, match="of 8 classes"):
+        find((features, logits), 5, classes=8)
+    made = Saying(network(), lambda said: (said.repeat(1, 9), said))
+    teacher = load_teacher(made, input_size=(1, 8, 8))
+    assert teacher.card.classes == 36
+    assert any("0 was taken, not 1" in note for note in teacher.notes)
+    assert load_teacher(made, input_size=(1, 8, 8), classes=4).card.classes == 4
 
 
 def test_probabilities_of_zero_have_a_logarithm():
@@ -195,6 +215,17 @@ def test_a_teacher_that_takes_pixels(pixels, top, tmp_path, monkeypatch):
     grey = torch.zeros(2, 3, 8, 8)
     layer = teacher.network.network.layer
     torch.testing.assert_close(teacher.network(grey), layer(torch.full((2, 192), 0.5)))
+
+
+def test_a_network_in_memory_is_copied():
+    made = Saying(network(), lambda logits: {"logits": logits})
+    made.half().train()
+    teacher = load_teacher(made, input_size=(1, 8, 8))
+    assert made.training
+    assert next(made.parameters()).dtype == torch.float16
+    assert not teacher.network.training
+    assert teacher.network(images((1, 8, 8))).dtype == torch.float32
+    assert any("16 bits" in note for note in teacher.notes)
 
 
 def test_a_factory_in_the_working_folder(tmp_path, monkeypatch):
@@ -406,6 +437,140 @@ def test_from_a_file_to_a_student(tmp_path, monkeypatch, capsys):
     assert -2 <= drawn.min() < drawn.max() <= 2
 
 
+class Dotted(nn.Module):
+    """Its modules have dots in their names, as converted networks have."""
+
+    def __init__(self, inside):
+        super().__init__()
+        for name, module in (("a.0/conv", nn.Conv2d(1, 4, 3, stride=2, padding=1)), ("b", inside)):
+            self.add_module(name.replace(".", "_"), module)
+        self._modules = {name.replace("_", "."): it for name, it in self._modules.items()}
+
+    def forward(self, images):
+        first, last = self._modules.values()
+        return last(first(images).mean((2, 3)))
+
+
+def test_attention_from_modules_with_dots_in_their_names():
+    teacher, student = Dotted(nn.Linear(4, 3)), network((1, 8, 8), 3)
+    ours, theirs = matching_stages(teacher, student, images((1, 8, 8)))
+    assert ours == ["a.0/conv"]
+    _, maps = Watched(teacher, ours)(images((1, 8, 8)))
+    assert maps[0].shape == (5, 16)
+    assert len(theirs) == 1
+
+
+def test_no_attention_from_torchscript_or_pieces(tmp_path):
+    made, given = network(), images((1, 8, 8), 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(made, given).save(tmp_path / "teacher.pt")
+    teacher = load_teacher(tmp_path / "teacher.pt", input_size=(1, 8, 8)).network
+    assert matching_stages(teacher, made, given) == ([], [])
+    assert matching_stages(FixedBatch(made, 2), made, given) == ([], [])
+    assert matching_stages(made, made, given)[0]
+
+
+def test_a_frozen_graph_has_no_parameters_but_teaches(tmp_path):
+    made = network()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frozen = torch.jit.freeze(torch.jit.trace(made, images((1, 8, 8))))
+        frozen.save(tmp_path / "frozen.pt")
+    teacher = load_teacher(tmp_path / "frozen.pt", input_size=(1, 8, 8))
+    assert close(teacher, made, (1, 8, 8), rtol=1e-4, atol=1e-5)
+    assert inspect_teacher(teacher).problems == ()
+
+
+@quiet
+def test_a_file_for_batches_of_many_is_held_beside_onnxruntime(tmp_path, monkeypatch):
+    made = network()
+    torch.onnx.export(made, (images((1, 8, 8), 8),), tmp_path / "eight.onnx", verbose=False)
+    assert close(load_teacher(tmp_path / "eight.onnx"), made, (1, 8, 8), rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        made.head.bias += 1
+    teacher = load_teacher(made, input_size=(1, 8, 8)).network.network
+    lying = OnnxNetwork(teacher, ["logits"], channels_last=False)
+    for count in (1, 4, 8):
+        with pytest.raises(UserError, match="something else in torch than in onnxruntime"):
+            check_against_onnxruntime(lying, tmp_path / "eight.onnx", images((1, 8, 8), count), 8)
+
+
+@quiet
+def test_onnx_files_that_are_refused(tmp_path):
+    made, given = network(), images((1, 8, 8), 2)
+    torch.onnx.export(
+        copy.deepcopy(made).half(), (given.half(),), tmp_path / "half.onnx", verbose=False
+    )
+    torch.onnx.export(made, (given,), tmp_path / "small.onnx", verbose=False)
+    with pytest.raises(UserError, match="takes float16 images"):
+        load_teacher(tmp_path / "half.onnx")
+    with pytest.raises(UserError, match="takes 1x8x8 images; leave --input-size out"):
+        load_teacher(tmp_path / "small.onnx", input_size=(1, 9, 9))
+
+
+def test_a_run_that_names_code_runs_it_only_if_allowed(tmp_path, monkeypatch, capsys):
+    """Its settings could come from somebody else."""
+    monkeypatch.chdir(tmp_path)
+    card = Card(architecture="wrn-10-1", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.25,))
+    write_network(tmp_path / "teacher.safetensors", network(), card)
+    words = ("--rounds", 4, "--batch-size", 4, "--generator-width", 8, "--until", 1)
+    words = ("distill", "--teacher", "teacher.safetensors", "--student", "wrn-10-1", *words)
+    assert zskt(*words, "--out", "run") == 0
+    settings = json.loads(Path("run/settings.json").read_text())
+    assert "allow_code" not in settings["teacher_options"]
+    for change in ({"teacher_path": "evil:run"}, {"student": "evil:run"}):
+        Path("run/settings.json").write_text(json.dumps({**settings, **change}))
+        Path("evil.py").write_text("raise SystemExit('it ran')\n")
+        commands = [("distill", "--resume", "run")]
+        if "teacher_path" in change:
+            commands += [("signals", "run"), ("synthesize", "run", "--out", "out.npz")]
+            commands += [("finetune", "run", "--data", "digits", "--per-class", 1, "--out", "t")]
+        for command in commands:
+            assert zskt(*command) == 2
+            assert "if you trust it, --allow-code" in capsys.readouterr().err
+
+
+def test_an_older_run_goes_on(tmp_path, monkeypatch):
+    """One from before there were options, student arguments and a moving average."""
+    monkeypatch.chdir(tmp_path)
+    card = Card(architecture="wrn-10-1", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.25,))
+    write_network(tmp_path / "teacher.safetensors", network(), card)
+    words = ("--rounds", 3, "--batch-size", 4, "--generator-width", 8, "--average-over", 0)
+    words = ("distill", "--teacher", "teacher.safetensors", "--student", "wrn-10-1", *words)
+    assert zskt(*words, "--until", 1, "--out", "run") == 0
+    settings = json.loads(Path("run/settings.json").read_text())
+    for name in ("teacher_options", "student_arguments", "student_init"):
+        del settings[name]
+    del settings["run"]["average_over"]
+    del settings["method_settings"]["bounded"]
+    Path("run/settings.json").write_text(json.dumps(settings))
+    assert zskt("distill", "--resume", "run") == 0
+    assert not Path("run/student-average.safetensors").exists()
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_from_its_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    card = Card(architecture="wrn-10-1", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.25,))
+    write_network(tmp_path / "teacher.safetensors", network(), card)
+    words = ("distill", "--teacher", "teacher.safetensors", "--student", "wrn-10-1", "--rounds", 1)
+    words += ("--batch-size", 4, "--generator-width", 8, "--student-learning-rate", 1e-12)
+    assert zskt(*words, "--student-init", "teacher.safetensors", "--out", "run") == 0
+    Path("run/checkpoint/state.safetensors").unlink()
+    Path("run/student.safetensors").unlink()
+    assert zskt("distill", "--resume", "run") == 0
+    torch.testing.assert_close(load("run").head.weight, network().head.weight)
+
+
+def test_a_student_that_cannot_take_the_images(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    card = Card(architecture="wrn-10-1", input_size=(1, 8, 8), classes=4)
+    write_network(tmp_path / "teacher.safetensors", network(), card)
+    words = ("distill", "--teacher", "teacher.safetensors", "--student", "torchvision:alexnet")
+    assert zskt(*words, "--out", "run") == 2
+    assert "the student cannot take 1x8x8 images" in capsys.readouterr().err
+
+
 def test_a_student_of_the_users_code(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     card = Card(architecture="wrn-16-1", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.25,))
@@ -431,3 +596,54 @@ def test_a_student_of_the_users_code(tmp_path, monkeypatch, capsys):
     assert zskt(*words, "--student", "wrn-16-1", "--student-init", "small", "--out", "no") == 2
     assert "another architecture" in capsys.readouterr().err
     assert not Path("no").exists()
+
+
+class Grouped(nn.Module):
+    """A small network with group norm, for any images and two classes or more."""
+
+    def __init__(self, channels=3, classes=2):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, 8, 3, stride=2, padding=1), nn.GroupNorm(2, 8), nn.ReLU(),
+            nn.Conv2d(8, 8, 3, stride=2, padding=1), nn.GroupNorm(2, 8), nn.ReLU(),
+        )  # fmt: skip
+        self.head = nn.Linear(8, classes)
+
+    def forward(self, images):
+        return self.head(self.layers(images).mean((2, 3))).softmax(1)
+
+
+CHAINS = {
+    "1x28 onnx": ("onnx", (1, 28, 28), "lenet", 10, "lenet"),
+    "3x32 transformer, TorchScript": ("pt", (3, 32, 32), "timm:test_vit", 10, "resnet-8"),
+    "3x64 exported": ("pt2", (3, 64, 64), "timm:resnet10t", 1000, "resnet-8"),
+    "3x224 weights": ("weights", (3, 224, 224), "timm:test_convnext", 5, "timm:test_resnet"),
+    "3x8 ours": ("safetensors", (3, 8, 8), "resnet-14", 2, "shrink:0.5"),
+    "1x8 code, group norm": ("code", (1, 8, 8), "Grouped", 2, "wrn-10-1"),
+}
+
+
+@quiet
+@pytest.mark.parametrize("chain", CHAINS)
+def test_the_whole_way(chain, tmp_path, monkeypatch, capsys):
+    """Inspect, distil two rounds, export, compare: by the command line, whatever the teacher is."""
+    form, size, name, classes, student = CHAINS[chain]
+    monkeypatch.chdir(tmp_path)
+    if form == "code":
+        source, options = f"{__name__}:{name}", {"input_size": size}
+        words = ("--teacher-arg", f"channels={size[0]}", f"classes={classes}")
+    else:
+        source, options = written(form, network(size, classes, name), size, tmp_path)
+        words = ("--weights", options["weights"]) if "weights" in options else ()
+    words += ("--input-size", *size) if "input_size" in options else ()
+    words += ("--mean", 0.5, "--std", 0.25)
+    assert zskt("inspect", source, *words) == 0
+    assert "It can teach" in capsys.readouterr().out
+    run = ("--student", student, "--rounds", 2, "--batch-size", 4, "--generator-width", 8)
+    run += ("--student-steps", 2, "--out", "run")
+    assert zskt("distill", "--teacher", source, *words, *run) == 0
+    assert zskt("export", "run", "--out", "student.onnx", "--pixels", "0-255") == 0
+    assert zskt("compare", source, "run", *words, "--results", "rows.json") == 0
+    rows = json.loads(Path("rows.json").read_text())["rows"]
+    assert all(row["macs"] > 0 for row in rows)
+    assert load("run")(images(size)).shape == (5, classes)

@@ -25,7 +25,9 @@ class Watched:
 
     def __init__(self, network: nn.Module, names: Sequence[str]):
         self.network = network
-        self.modules = [network.get_submodule(name) for name in names]
+        # Not `get_submodule`: converted networks have names with dots in them.
+        modules = dict(network.named_modules())
+        self.modules = [modules[name] for name in names]
 
     def __call__(
         self, images: Images
@@ -61,8 +63,10 @@ def recorded(modules: Sequence[nn.Module]) -> Generator[dict[nn.Module, Tensor]]
         if isinstance(output, Tensor):
             outputs[module] = output
 
-    handles = [module.register_forward_hook(record) for module in modules]
+    handles = []
     try:
+        for module in modules:
+            handles.append(module.register_forward_hook(record))
         yield outputs
     finally:
         for handle in handles:
@@ -89,12 +93,14 @@ def matching_stages(
 def _stages(network: nn.Module, images: Images) -> dict[tuple[int, int], str]:
     """The end of the stage at each spatial size larger than 1x1."""
     names = {module: name for name, module in network.named_modules() if name}
+    depths = _depths(network)
+    names = {module: name for module, name in names.items() if module in depths}
     declared = getattr(network, "stages", None)
     if isinstance(declared, tuple):
         names = {module: name for module, name in names.items() if name in declared}
     with evaluating(network), recorded(list(names)) as outputs:
         network(images)
-    stages: dict[tuple[int, int], str] = {}
+    stages: dict[tuple[int, int], nn.Module] = {}
     for module, output in outputs.items():
         if output.ndim != 4 or output.shape[2:] == (1, 1):
             continue
@@ -103,6 +109,19 @@ def _stages(network: nn.Module, images: Images) -> dict[tuple[int, int], str]:
             continue
         size = (output.shape[2], output.shape[3])
         # Inside the next stage, layers before its stride still have this size; they lie deeper.
-        if size not in stages or names[module].count(".") <= stages[size].count("."):
-            stages[size] = names[module]
-    return stages
+        if size not in stages or depths[module] <= depths[stages[size]]:
+            stages[size] = module
+    return {size: names[module] for size, module in stages.items()}
+
+
+def _depths(network: nn.Module, depth: int = 0) -> dict[nn.Module, int]:
+    """How deep each module lies; without those whose outputs cannot be taken.
+
+    Those are TorchScript, which runs without Python's hooks, and what takes a batch in pieces.
+    """
+    if isinstance(network, torch.jit.ScriptModule) or getattr(network, "in_pieces", False):
+        return {}
+    found = {network: depth}
+    for child in network.children():
+        found |= _depths(child, depth + 1)
+    return found

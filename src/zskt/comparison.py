@@ -1,7 +1,7 @@
 """Networks beside each other: quality on one test set, size and speed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -163,12 +163,15 @@ def check_same_classes(teacher: Card, student: Card) -> None:
         )
 
 
+def normalised_as(card: Card, teacher: Card) -> Card:
+    """A student's card, with its teacher's normalisation, in which it learnt, if it tells none."""
+    return card if card.mean is not None else replace(card, mean=teacher.mean, std=teacher.std)
+
+
 def normalisation_of(card: Card) -> Normalisation:
     """The normalisation that a network's card tells; or a `UserError`."""
     if card.mean is None or card.std is None:
-        raise UserError(
-            "the network's file does not say how its images are normalised; train it with zskt"
-        )
+        raise UserError("nothing says how a network's images are normalised; give --mean and --std")
     return Normalisation(card.mean, card.std)
 
 

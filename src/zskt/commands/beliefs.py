@@ -15,7 +15,13 @@ from zskt.beliefs.curves import Curves, Measurement, mean_transition_error, tran
 from zskt.beliefs.folder import RESULT, check_folder, make_folder, write_curves
 from zskt.beliefs.starts import Starts, draw_starts
 from zskt.commands.teacher_options import TeacherOptions
-from zskt.comparison import Contender, check_fits, check_same_classes, normalisation_of
+from zskt.comparison import (
+    Contender,
+    check_fits,
+    check_same_classes,
+    normalisation_of,
+    normalised_as,
+)
 from zskt.data import Split, load_data
 from zskt.data.batches import normalise
 from zskt.devices import Precision, make_fabric, resolve
@@ -110,7 +116,9 @@ def read(
         UserError: if the data cannot be read, or they do not fit each other.
     """
     check_same_classes(networks["teacher"].card, networks["student"].card)
-    normalisations = {role: normalisation_of(it.card) for role, it in networks.items()}
+    teacher = networks["teacher"].card
+    cards = {role: normalised_as(it.card, teacher) for role, it in networks.items()}
+    normalisations = {role: normalisation_of(card) for role, card in cards.items()}
     images = load_data(data, data_dir)
     part = images.train if split == "train" else images.test
     contenders = {}

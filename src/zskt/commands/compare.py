@@ -1,7 +1,6 @@
 """`zskt compare`: networks beside each other, what they cost and how good they are."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,14 @@ from zskt.beliefs.starts import draw_starts
 from zskt.commands.beliefs import walk
 from zskt.commands.table import print_table
 from zskt.commands.teacher_options import TeacherOptions
-from zskt.comparison import Contender, check_fits, check_same_classes, costs, qualities
+from zskt.comparison import (
+    Contender,
+    check_fits,
+    check_same_classes,
+    costs,
+    normalised_as,
+    qualities,
+)
 from zskt.data import load_data
 from zskt.data.image_data import Split
 from zskt.devices import make_fabric
@@ -51,10 +57,12 @@ def compare_command(
         raise UserError("give a teacher and at least one student")
     if belief_images < 0:
         raise UserError(f"--belief-images must be zero or above, not {belief_images}")
-    taught = [
-        options.load(teacher),
-        *(load_teacher(each, allow_code=options.allow_code) for each in students),
-    ]
+    taught = [options.load(teacher)]
+    size = taught[0].card.input_size
+    for each in students:
+        # TorchScript does not tell the size of its images.
+        given = size if Path(each).suffix in (".pt", ".pth", ".ts") else None
+        taught.append(load_teacher(each, input_size=given, allow_code=options.allow_code))
     for each in taught[1:]:
         check_same_classes(taught[0].card, each.card)
     test = load_data(data, data_dir).test if data is not None else None
@@ -79,18 +87,18 @@ def compare_command(
     settings |= {"belief_images": belief_images, "device": device}
     seconds = time.monotonic() - start
     if results is not None:
-        write_result(None, results, seeds=[0], settings=settings, seconds=seconds, rows=rows)
+        write_result(
+            None, results, seeds=[0], settings=settings, seconds=seconds, rows=rows, device=device
+        )
 
 
 def _contender(each: Teacher, teacher: Teacher, test: Split | None) -> Contender:
     """A network with what it takes; without a test set nothing is normalised."""
-    card = each.card
-    if card.mean is None:
-        card = replace(card, mean=teacher.card.mean, std=teacher.card.std)
+    card = normalised_as(each.card, teacher.card)
     if test is not None:
         check_fits(test, card)
         if card.mean is None:
-            raise UserError(f"the normalisation of {each.source} is not known; give --mean, --std")
+            raise UserError(f"nothing says how images of {each.source} are normalised; give --mean")
     normalisation = Normalisation(card.mean or (0.0,), card.std or (1.0,))
     return Contender(each.source, each.network, normalisation, each.file)
 

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from torch import nn
 
 from zskt.commands.evaluate import evaluate_command
-from zskt.commands.teacher_options import TeacherOptions, Words, from_plain
+from zskt.commands.teacher_options import TeacherOptions, Words, check_code, of_run
 from zskt.comparison import check_fits, normalisation_of
 from zskt.data import load_data
 from zskt.devices import resolve
@@ -29,6 +29,7 @@ from zskt.networks.shrink import shrunk
 from zskt.pictures.run import draw_run
 from zskt.results import command, write_result
 from zskt.teachers.inspection import check_teacher
+from zskt.training.compatibility import count_classes
 from zskt.training.distill import Distilled, distill
 from zskt.training.memory import bytes_of_a_round
 from zskt.training.run import Run
@@ -96,13 +97,15 @@ def distill_command(
         results: a further file for the result as JSON.
     """
     if resume is not None:
-        given = student, student_arg, student_init, out, data, options != TeacherOptions()
+        trust = options.allow_code
+        given = student, student_arg, student_init, out, data
+        given += (replace(options, allow_code=False) != TeacherOptions(),)
         if any(given) or settings != ZSKT() or method != "zskt" or not _only_how(run):
             raise UserError(
                 "--resume takes the run's own settings; besides it, only --until, --device, "
-                "--teacher and --data-dir may be given"
+                "--teacher, --data-dir and --allow-code may be given"
             )
-        job = _resumed(resume, run, teacher, data_dir)
+        job = _resumed(resume, run, teacher, data_dir, allow_code=trust)
     elif teacher is None or student is None or out is None:
         raise UserError("give --teacher, --student and --out, or --resume RUN")
     else:
@@ -132,21 +135,29 @@ def _chosen(name: str, settings: ZSKT) -> Method:
     return METHODS[name](**{setting: getattr(settings, setting) for setting in known})
 
 
-def _resumed(folder: Path, run: Run, teacher: str | None, data_dir: Path | None) -> Job:
+def _resumed(
+    folder: Path, run: Run, teacher: str | None, data_dir: Path | None, *, allow_code: bool
+) -> Job:
     """The job that a run folder was started with."""
     asked = RunFolder(folder).settings()
     if asked.get("command_name") != "distill":
         raise UserError(f"{folder} was not made by zskt distill; start it anew")
+    source, options = of_run(asked, teacher, allow_code=allow_code)
+    check_code(asked["student"], allow_code=allow_code)
+    # Before its first checkpoint a run starts again from what it was started with.
+    init = None if RunFolder(folder).checkpoint_file.exists() else asked.get("student_init")
+    # A run of before it was kept has no moving average.
+    played: dict[str, Any] = {"average_over": 0.0, **asked["run"]}
     return Job(
-        teacher=teacher or asked["teacher_path"],
-        options=from_plain(asked["teacher_options"]),
+        teacher=source,
+        options=options,
         student=asked["student"],
-        arguments=asked["student_arguments"],
-        init=None,
+        arguments=asked.get("student_arguments", {}),
+        init=Path(init) if init else None,
         out=folder,
         name=asked["method"],
         method=METHODS[asked["method"]](**asked["method_settings"]),
-        run=replace(Run(**asked["run"]), until=run.until, device=run.device),
+        run=replace(Run(**played), until=run.until, device=run.device),
         data=asked["data"],
         data_dir=data_dir or Path(asked["data_dir"]),
         digest=asked["teacher_sha256"],
@@ -174,6 +185,7 @@ def _distil(job: Job, *, overwrite: bool) -> Distilled:
     student = create(name, **like, arguments=job.arguments)
     if job.init is not None:
         load_weights(job.init, student)
+    count_classes(teacher, student, card.input_size)
     if isinstance(job.method, ZSKT):
         _tell_memory(job.method, teacher, student, card.input_size)
     measure = None
@@ -182,9 +194,8 @@ def _distil(job: Job, *, overwrite: bool) -> Distilled:
         check_fits(test, card)
         normalisation = normalisation_of(card)
         measure = Judge(test, normalisation, predict(teacher, test, normalisation))
-    place = Path(job.teacher)
     about = {"command": command(), "command_name": "distill", "teacher_sha256": taught.digest}
-    about |= {"teacher_path": str(place.resolve()) if place.exists() else job.teacher}
+    about |= {"teacher_path": _resolved(job.teacher)}
     about |= {"data_dir": str(job.data_dir.resolve()), **_asked(job), "student": name}
     try:
         return distill(
@@ -208,8 +219,16 @@ def _asked(job: Job) -> dict[str, Any]:
     """The part of the settings that is neither the method's nor the run's."""
     asked: dict[str, Any] = {"teacher": job.teacher, "teacher_options": job.options.plain()}
     asked |= {"student": job.student, "student_arguments": job.arguments}
-    asked |= {"student_init": str(job.init) if job.init else None}
+    asked |= {"student_init": str(job.init.resolve()) if job.init else None}
     return {**asked, "method": job.name, "data": job.data}
+
+
+def _resolved(source: str) -> str:
+    """A place that means the same from another folder."""
+    kind, _, place = source.rpartition("hf:")
+    if not kind and Path(place).exists():
+        return source.removesuffix(place) + str(Path(place).resolve())
+    return source
 
 
 def _tell_memory(
@@ -226,7 +245,7 @@ def _tell_memory(
 
 def _keep_teacher(job: Job) -> None:
     """Raise a `UserError` if the teacher's file lies in the folder that will be written."""
-    for place in (Path(job.teacher), job.options.weights):
+    for place in (Path(job.teacher), job.options.weights, job.init):
         if place is not None and place.exists():
             file = (network_file(place) if place.is_dir() else place).resolve()
             if job.out.resolve() in file.parents:

@@ -8,7 +8,14 @@ from cyclopts import Parameter
 
 from zskt.commands.table import print_rows
 from zskt.commands.teacher_options import TeacherOptions
-from zskt.comparison import Contender, check_fits, check_same_classes, compare, normalisation_of
+from zskt.comparison import (
+    Contender,
+    check_fits,
+    check_same_classes,
+    compare,
+    normalisation_of,
+    normalised_as,
+)
 from zskt.data import load_data
 from zskt.devices import make_fabric
 from zskt.model_file import AVERAGE, load, network_file, read_classifier_card
@@ -41,7 +48,8 @@ def evaluate_command(
     """
     start = time.monotonic()
     file = network_file(student)
-    taught, card = options.load(teacher), read_classifier_card(file)
+    taught = options.load(teacher)
+    card = normalised_as(read_classifier_card(file), taught.card)
     test = load_data(data, data_dir).test
     for each in (taught.card, card):
         check_fits(test, each)

@@ -1,8 +1,10 @@
 """`zskt export`: a student as a file to deploy, checked by running it."""
 
+import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +14,7 @@ from zskt.data import load_data
 from zskt.data.batches import normalise
 from zskt.errors import UserError
 from zskt.evaluation import accuracy
-from zskt.exports.formats import ENDS, RUNNERS, WRITERS, Format, largest_difference, need_onnx
+from zskt.exports.formats import ENDS, RUNNERS, WRITERS, Format, largest_difference
 from zskt.exports.int8 import quantise
 from zskt.exports.pixels import TOPS, FromPixels, Takes, as_taken
 from zskt.model_file import Card, load, network_file, read_classifier_card, write_network
@@ -47,7 +49,7 @@ def export_command(
             folded in.
         int8: 8 bits for CPUs (ONNX only), calibrated on the images of the run's generator.
         calibration_images: how many of them.
-        half: store 16 bits (safetensors only).
+        half: store 16 bits (safetensors only), for which the tolerance is at least 1e-2.
         tolerance: largest difference from the student, as a share of the largest logit, above which
             the file is refused; 8 bits are told, not refused.
         data: a test set to judge the student and the file on.
@@ -87,7 +89,13 @@ def export_command(
             write_network(draft, network, card, half=half)
             difference = _safetensors_difference(draft, network, images, allow_code=allow_code)
         else:
-            WRITERS[form](draft, student, images[:3])
+            try:
+                WRITERS[form](draft, student, images[:3], _about(card, pixels))
+            except UserError:
+                raise
+            except Exception as error:
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                raise UserError(f"the student cannot be written as {form}: {reason}") from error
             difference = largest_difference(draft, form, student, images)
         # Half of the numbers cannot be closer than 16 bits allow.
         allowed = max(tolerance, 1e-2) if half else tolerance
@@ -100,7 +108,6 @@ def export_command(
         if test is not None:
             print(f"accuracy of the student: {test.accuracy(student):.2%}")
         if int8:
-            need_onnx()
             drawn = as_taken(_drawn(run, calibration_images), card, pixels)
             quantise(draft, draft, drawn)
             difference = largest_difference(draft, form, student, images)
@@ -109,6 +116,14 @@ def export_command(
             print(f"accuracy of the file: {test.accuracy_of_file(draft, form):.2%}")
     print(f"{out}: {out.stat().st_size / 1000:,.0f} kB, takes {pixels} images "
           f"{'x'.join(map(str, card.input_size))}, any batch")  # fmt: skip
+
+
+def _about(card: Card, pixels: Takes) -> str:
+    """What the file is to tell of itself, by the names of `zskt.teachers.found.Found`."""
+    kept: dict[str, Any] = {"input_size": card.input_size, "class_names": card.class_names}
+    kept |= {"pixels": pixels}
+    kept |= {"mean": card.mean, "std": card.std} if pixels == "normalised" else {}
+    return json.dumps(kept)
 
 
 class _Test:

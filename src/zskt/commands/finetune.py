@@ -1,12 +1,12 @@
 """`zskt finetune`: a zero-shot student goes on with a few real images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from zskt.commands.teacher_options import TeacherOptions, from_plain
+from zskt.commands.teacher_options import TeacherOptions, of_run
 from zskt.commands.train import train_command
 from zskt.devices import Precision
 from zskt.errors import UserError
@@ -77,7 +77,9 @@ def finetune_command(
     if card.architecture is None or is_code(card.architecture):
         raise UserError(f"{file} holds a network of your own class, which zskt cannot build")
     if teacher is None:
-        teacher, options = _teacher_of(run)
+        if replace(options, allow_code=False) != TeacherOptions():
+            raise UserError("what is said of a teacher needs one; give --teacher")
+        teacher, options = _teacher_of(run, allow_code=options.allow_code)
     train_command(
         card.architecture,
         network_arg=tuple(f"{name}={value!r}" for name, value in (card.arguments or {}).items()),
@@ -97,9 +99,9 @@ def finetune_command(
     )
 
 
-def _teacher_of(run: Path) -> tuple[str, TeacherOptions]:
+def _teacher_of(run: Path, *, allow_code: bool) -> tuple[str, TeacherOptions]:
     """The teacher that a run was distilled from."""
     asked = RunFolder(run).settings() if run.is_dir() else {}
     if "teacher_path" not in asked:
         raise UserError(f"{run} does not say which teacher it had; give --teacher")
-    return asked["teacher_path"], from_plain(asked.get("teacher_options", {}))
+    return of_run(asked, None, allow_code=allow_code)

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from zskt.commands.table import print_table
-from zskt.commands.teacher_options import from_plain
+from zskt.commands.teacher_options import of_run
 from zskt.errors import UserError
 from zskt.model_file import AVERAGE, load, read_card
 from zskt.networks.generator import Generator
@@ -54,19 +54,22 @@ def signals_of(
     file = run / "generator.safetensors"
     if asked.get("command_name") != "distill" or not file.is_file():
         raise UserError(f"{run} has no generator; give the folder of a finished zskt distill run")
-    taught = from_plain(asked["teacher_options"]).load(teacher or asked["teacher_path"])
+    source, options = of_run(asked, teacher, allow_code=allow_code)
+    taught = options.load(source)
     if taught.digest != asked["teacher_sha256"]:
         raise UserError(f"{taught.source} is not the teacher of {run}; give --teacher")
-    drawing = [load(each) for each in (file, *sorted(folder.snapshots.glob("generator-*")))]
-    generators = [each for each in drawing if isinstance(each, Generator)]
+    last = folder.metrics()[-1]["round"]
+    kept = sorted(folder.snapshots.glob("generator-*.safetensors"))
+    past = [each for each in kept if int(each.stem.rpartition("-")[2]) < last]
+    generator, *before = (load(each) for each in (file, *past))
+    assert isinstance(generator, Generator)
     average = run / AVERAGE
     return signals(
         taught.network,
         load(run, allow_code=allow_code),
-        generators[0],
+        generator,
         bounds=read_card(file).bounds,
-        # The last of them is the generator itself.
-        past=generators[1:-1],
+        past=[each for each in before if isinstance(each, Generator)],
         average=load(average, allow_code=allow_code) if average.is_file() else None,
         images=images,
     )

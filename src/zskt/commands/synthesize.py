@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from zskt.commands.teacher_options import from_plain
+from zskt.commands.teacher_options import of_run
 from zskt.errors import UserError
 from zskt.exports.pixels import as_taken
 from zskt.model_file import load, read_card
@@ -32,6 +33,7 @@ def synthesize_command(
     n: Annotated[int, Parameter(name=["-n", "--images"])] = 1000,
     seed: int = 0,
     teacher: str | None = None,
+    allow_code: bool = False,
     overwrite: bool = False,
 ) -> None:
     """Draw images with a run's generator, for quantisation tools and replay.
@@ -43,6 +45,7 @@ def synthesize_command(
         n: how many images.
         seed: for the noise.
         teacher: the run's teacher, if it has moved.
+        allow_code: run the code that made the teacher, where it is the user's.
         overwrite: replace the file.
     """
     if n < 1 or seed < 0:
@@ -60,7 +63,8 @@ def synthesize_command(
         raise UserError(
             f"{run} does not say how pixels are normalised; distil with --mean and --std"
         )
-    taught = from_plain(asked["teacher_options"]).load(teacher or asked["teacher_path"])
+    source, options = of_run(asked, teacher, allow_code=allow_code)
+    taught = options.load(source)
     if taught.digest != asked["teacher_sha256"]:
         raise UserError(f"{taught.source} is not the teacher of {run}; give --teacher")
     images, shares = drawn(file, taught.network, n, seed)
@@ -68,12 +72,13 @@ def synthesize_command(
     names = taught.card.class_names or tuple(str(number) for number in range(shares.shape[1]))
     writers = {".npz": write_npz, ".tar": write_tar}
     draft = out.with_name(f".{out.name}-draft")
+    # A kill can have left one.
+    shutil.rmtree(draft, ignore_errors=True)
     try:
         writers.get(out.suffix, write_folder)(draft, pixels, shares, names)
         draft.replace(out)
     finally:
-        if draft.is_file():
-            draft.unlink()
+        draft.unlink() if draft.is_file() else shutil.rmtree(draft, ignore_errors=True)
     counts = torch.bincount(shares.argmax(1), minlength=len(names)).tolist()
     told = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
     print(f"{out}: {n} images, by the teacher's prediction: {told}")
@@ -122,9 +127,12 @@ def write_tar(out: Path, pixels: Pixels, shares: Shares, names: tuple[str, ...])
 
 def write_folder(out: Path, pixels: Pixels, shares: Shares, names: tuple[str, ...]) -> None:
     """train/CLASS/NUMBER.png, and probabilities.json by the name of the file."""
+    folders = [name.replace("/", "-") for name in names]
+    if len(set(folders)) < len(folders):
+        folders = [f"{number}-{name}" for number, name in enumerate(folders)]
     told = {}
     for number, (image, of_each) in enumerate(zip(pixels, shares, strict=True)):
-        name = names[int(of_each.argmax())].replace("/", "-")
+        name = folders[int(of_each.argmax())]
         file = out / "train" / name / f"{number:06d}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(png(image))

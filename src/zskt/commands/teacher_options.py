@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from zskt.errors import UserError
+from zskt.networks import is_code
 from zskt.networks.factory import parsed
 from zskt.teachers import Output, Pixels, Teacher, load_teacher
 
@@ -43,14 +45,34 @@ class TeacherOptions:
         return load_teacher(source, arguments=parsed(options.pop("teacher_arg")), **options)
 
     def plain(self) -> dict[str, Any]:
-        """For JSON."""
-        return {**asdict(self), "weights": str(self.weights) if self.weights else None}
+        """For JSON; trust in code is not kept."""
+        weights = str(self.weights.resolve()) if self.weights else None
+        kept = {**asdict(self), "weights": weights}
+        del kept["allow_code"]
+        return kept
 
 
-def from_plain(saved: dict[str, Any]) -> TeacherOptions:
-    """What `plain` gave."""
+def of_run(
+    asked: dict[str, Any], teacher: str | None, *, allow_code: bool
+) -> tuple[str, TeacherOptions]:
+    """The teacher of a run, by the run's settings, or another place where it lies now.
+
+    Raises:
+        UserError: if it is somebody's code and not allowed: a folder from someone else could name
+            any.
+    """
+    source = teacher or asked["teacher_path"]
+    check_code(source, allow_code=allow_code)
     found: dict[str, Any] = {
-        name: tuple(it) if isinstance(it, list) else it for name, it in saved.items()
+        name: tuple(it) if isinstance(it, list) else it
+        for name, it in asked.get("teacher_options", {}).items()
     }
     found["weights"] = Path(found["weights"]) if found.get("weights") else None
-    return TeacherOptions(**found)
+    found["allow_code"] = allow_code
+    return source, TeacherOptions(**found)
+
+
+def check_code(name: str, *, allow_code: bool) -> None:
+    """Raise a `UserError` if a name from a run's settings means code and that is not allowed."""
+    if is_code(name) and not allow_code:
+        raise UserError(f"the run was made with the code of {name}; if you trust it, --allow-code")

@@ -1,7 +1,7 @@
 """A network as ONNX, torch.export and TorchScript, for batches of any size, and run again.
 
-Every writer makes a file; every runner gives the logits that the file says for images, by the
-engine that it is meant for.
+Every writer makes a file, with a line of JSON that tells what it takes; every runner gives the
+logits that the file says for images, by the engine that it is meant for.
 """
 
 import warnings
@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zskt.errors import UserError
+from zskt.teachers.found import ABOUT
 
 Format = Literal["safetensors", "onnx", "pt2", "torchscript"]
 Images = Float[Tensor, "batch channels height width"]
@@ -22,7 +23,7 @@ Logits = Float[Tensor, "batch classes"]
 ENDS = {"safetensors": ".safetensors", "onnx": ".onnx", "pt2": ".pt2", "torchscript": ".pt"}
 
 
-def write_onnx(file: Path, network: nn.Module, images: Images) -> None:
+def write_onnx(file: Path, network: nn.Module, images: Images, about: str = "{}") -> None:
     """Input `images`, output `logits`, weights inside the file."""
     need_onnx()
     with warnings.catch_warnings():
@@ -32,22 +33,27 @@ def write_onnx(file: Path, network: nn.Module, images: Images) -> None:
             network, (images,), file, input_names=["images"], output_names=["logits"],
             dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False, verbose=False,
         )  # fmt: skip
+    import onnx
+
+    model = onnx.load(file)
+    onnx.helper.set_model_props(model, {ABOUT: about})
+    onnx.save(model, file)
 
 
-def write_pt2(file: Path, network: nn.Module, images: Images) -> None:
+def write_pt2(file: Path, network: nn.Module, images: Images, about: str = "{}") -> None:
     """A file of torch.export."""
     batch = torch.export.Dim("batch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.export.export(network, (images,), dynamic_shapes=({0: batch},))
-        torch.export.save(program, file)
+        torch.export.save(program, file, extra_files={ABOUT: about})
 
 
-def write_torchscript(file: Path, network: nn.Module, images: Images) -> None:
+def write_torchscript(file: Path, network: nn.Module, images: Images, about: str = "{}") -> None:
     """A traced network."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.trace(network, images).save(file)
+        torch.jit.trace(network, images).save(file, _extra_files={ABOUT: about})
 
 
 def run_onnx(file: Path, images: Images) -> Logits:
@@ -75,7 +81,7 @@ def run_torchscript(file: Path, images: Images) -> Logits:
         return torch.jit.load(file, map_location="cpu")(images)
 
 
-WRITERS: dict[str, Callable[[Path, nn.Module, Images], None]] = {
+WRITERS: dict[str, Callable[[Path, nn.Module, Images, str], None]] = {
     "onnx": write_onnx,
     "pt2": write_pt2,
     "torchscript": write_torchscript,

@@ -41,7 +41,8 @@ def model_card(
     """
     size = "x".join(map(str, card.input_size))
     name = f"{card.architecture or 'a network'} distilled without data"
-    teacher = Path(str(settings["teacher"])).name
+    given = str(settings["teacher"])
+    teacher = Path(given).name if Path(settings["teacher_path"]).is_absolute() else given
     about = (sys.modules[METHODS[settings["method"]].__module__].__doc__ or "").splitlines()[0]
     shown = {
         **settings["method_settings"],

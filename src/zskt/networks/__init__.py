@@ -52,8 +52,12 @@ def create(
     Raises:
         UserError: if the name is unknown or the network cannot take the input size.
     """
-    network = _new(name, classes, input_size, arguments or {})
-    network.zskt_architecture = name  # ty: ignore  # so that a file of it can name it
+    return named(_new(name, classes, input_size, arguments or {}), name)
+
+
+def named(network: nn.Module, name: str) -> nn.Module:
+    """The network, with the name by which `create` makes it, so that a file of it can tell it."""
+    network.zskt_architecture = name  # ty: ignore
     return network
 
 
@@ -66,7 +70,8 @@ def architecture_of(network: nn.Module) -> str | None:
 def is_code(name: str | None) -> bool:
     """Whether a name means the user's own code."""
     known = ("timm", "torchvision", "hf", "shrink")
-    return name is not None and ":" in name and name.split(":")[0] not in known
+    found = re.fullmatch(r"(\w+(?:\.\w+)*):\w+", name or "")
+    return found is not None and found[1] not in known
 
 
 def _new(

@@ -1,5 +1,6 @@
 """Networks made by the user's own code: `package.module:factory` with arguments."""
 
+import json
 import sys
 from ast import literal_eval
 from collections.abc import Mapping, Sequence
@@ -21,18 +22,20 @@ def from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     # A console script does not look into the working folder by itself.
     sys.path.insert(0, "")
     try:
-        found = import_module(module)
-    except ImportError as error:
-        raise UserError(f"cannot import {module}: {error}; check the name and the path") from error
+        try:
+            found = import_module(module)
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            raise UserError(f"cannot import {module} ({told}); check the name and path") from error
+        if not callable(make := getattr(found, factory, None)):
+            raise UserError(f"{module} has no function or class '{factory}'; check its name")
+        try:
+            network = make(**arguments)
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            raise UserError(f"{name} failed with {told}; check its arguments") from error
     finally:
         sys.path.remove("")
-    if not callable(make := getattr(found, factory, None)):
-        raise UserError(f"{module} has no function or class '{factory}'; check its name")
-    try:
-        network = make(**arguments)
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"{name} failed with {reason}; check its arguments") from error
     if not isinstance(network, nn.Module):
         raise UserError(f"{name} made a {type(network).__name__}; it must return an nn.Module")
     return network
@@ -51,6 +54,8 @@ def parsed(words: Sequence[str]) -> dict[str, Any]:
             raise UserError(f"an argument is given as name=value, not '{word}'")
         try:
             arguments[name] = literal_eval(value)
-        except (ValueError, SyntaxError):
+            json.dumps(arguments[name])
+        except (ValueError, SyntaxError, TypeError):
+            # Not a literal, or one that a run's settings could not keep.
             arguments[name] = value
     return arguments

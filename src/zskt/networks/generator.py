@@ -22,7 +22,7 @@ class Generator(nn.Module):
     The number of stages follows the larger side of the images: one up to 16, two up to 32, three
     up to 64, five up to 256. The first map is the image's size halved as often, rounded up; what
     comes out too large is cut. From the third stage on each has half the channels of the one
-    before, because maps grow fourfold.
+    before, because maps grow fourfold, but not fewer than 8.
 
     Args:
         output_size: channels, height and width of the images, 8x8 to 256x256.
@@ -56,7 +56,7 @@ class Generator(nn.Module):
         stages = max(1, (max(sides) - 1).bit_length() - 3)
         first = [-(-side // 2**stages) for side in sides]
         halvings = [max(0, stage - 2, stage == stages) for stage in range(stages + 1)]
-        widths = [max(width >> times, min(width, 8)) for times in halvings]
+        widths = [max(width >> times, min(width // 2, 8)) if times else width for times in halvings]
         self.output_size = output_size
         self.noise_size = noise_size
         self.width = width

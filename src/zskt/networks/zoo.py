@@ -41,7 +41,8 @@ def from_zoo(
 def check_name(zoo: str, name: str) -> None:
     """Raise a `UserError` if a library has no classifier of that name."""
     known = names(zoo)
-    if name not in known:
+    # timm names weights after a dot.
+    if name.partition(".")[0] not in known:
         raise unknown(f"{zoo} network", name, known)
 
 

@@ -6,9 +6,11 @@ Nothing of a teacher is ever edited: what it returns is adapted by a wrapper, wh
 normalisation of its images.
 """
 
-import hashlib
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,14 +20,13 @@ from torch import nn
 from zskt.errors import UserError
 from zskt.model_file import Card, load, network_file, read_classifier_card
 from zskt.networks import architecture_of, create, is_code
-from zskt.teachers.found import Found
+from zskt.teachers.found import Found, Pixels
 from zskt.teachers.onnx_file import OnnxNetwork, check_against_onnxruntime, read_onnx
 from zskt.teachers.outputs import Adapted, Kind, find, kind_of, taken
 from zskt.teachers.pretrained import from_hugging_face, from_makers, with_weights
-from zskt.teachers.traced import FixedBatch, read_exported, read_torchscript
+from zskt.teachers.traced import FixedBatch, Traced, read_exported, read_torchscript
 from zskt.teachers.weights import fill, read_weights
 
-Pixels = Literal["normalised", "0-1", "0-255"]
 Output = Literal["auto", "logits", "probabilities"]
 READERS: dict[str, Callable[[Path], Found]] = {
     ".onnx": read_onnx,
@@ -58,7 +59,7 @@ class Teacher:
 
 
 def load_teacher(
-    source: str | Path,
+    source: str | Path | nn.Module,
     *,
     weights: Path | None = None,
     arguments: Mapping[str, Any] | None = None,
@@ -75,7 +76,7 @@ def load_teacher(
     Args:
         source: a file or run folder of ours, an `.onnx`, TorchScript `.pt` or torch.export `.pt2`
             file, `timm:NAME`, `torchvision:NAME`, `hf:REPO`, `package.module:factory`, or a name
-            such as `wrn-16-2` with `weights`.
+            such as `wrn-16-2` with `weights`; or a network, of which a copy is taken.
         weights: safetensors or a state dict for a named network or a factory's.
         arguments: for the factory or the library.
         input_size: channels, height and width of its images, if nothing tells them.
@@ -90,20 +91,32 @@ def load_teacher(
     Raises:
         UserError: if it cannot be found, read or understood; the sentence says what to give.
     """
-    name, notes = str(source), list[str]()
+    name, notes = _name_of(source), list[str]()
     if pixels != "normalised" and (mean or std):
         raise UserError("a teacher that takes pixels has no --mean and --std; leave them out")
     if (mean is None) != (std is None):
         raise UserError("give --mean and --std, or neither")
-    if ":" not in name and weights is None and Path(name).suffix.lower() not in READERS:
+    if not all(isfinite(each) and each > 0 for each in std or ()):
+        raise UserError("--std must be above zero")
+    if isinstance(source, nn.Module):
+        found = Found(copy.deepcopy(source))
+    elif not (weights or _is_named(name) or Path(name).suffix.lower() in READERS):
+        if input_size or classes or arguments or pixels != "normalised" or output != "auto":
+            raise UserError(f"{name} tells all but --mean and --std itself; leave the rest out")
         return _ours(Path(name), mean, std, allow_code=allow_code)
-    found = _found(name, weights, dict(arguments or {}), input_size, classes)
+    else:
+        found = _found(name, weights, dict(arguments or {}), input_size, classes)
     size = input_size or found.input_size
     if size is None:
         raise UserError(
             f"{name} does not tell the size of its images; give --input-size CHANNELS HEIGHT WIDTH"
         )
-    network = found.network.eval()
+    if isinstance(found.network, OnnxNetwork | Traced) and found.input_size not in (None, size):
+        by = "x".join(map(str, found.input_size or ()))
+        raise UserError(f"{name} takes {by} images; leave --input-size out")
+    network = found.network.cpu().eval()
+    if pixels == "normalised" and mean is None:
+        pixels = found.pixels
     if any(p.dtype in (torch.float16, torch.bfloat16) for p in network.parameters()):
         network = network.float()
         notes.append("Its weights have 16 bits; it runs in 32.")
@@ -123,7 +136,7 @@ def load_teacher(
         notes.append("Its normalisation is not known; give --mean and --std to judge it on data.")
     if isinstance(network, OnnxNetwork):
         check_against_onnxruntime(network, Path(name), images, found.batch)
-    network, place, said = _understood(network, name, images, found.batch, notes)
+    network, place, said = _understood(network, name, images, found.batch, classes, notes)
     kind: Kind = kind_of(said) if output == "auto" else output
     architecture = architecture_of(network)
     card = Card(
@@ -131,12 +144,17 @@ def load_teacher(
         input_size=size, classes=said.shape[1], mean=mean, std=std,
         class_names=found.class_names,
     )  # fmt: skip
-    file = next((it for it in (weights, Path(name)) if it is not None and it.is_file()), None)
+    places = () if isinstance(source, nn.Module) else (weights, Path(name))
+    file = next((it for it in places if it is not None and it.is_file()), None)
+    digest = sha256_of(file) if file else sha256_of_weights(network)
+    if file is not None and file.suffix == ".onnx":
+        # Its weights may lie in another file beside it.
+        digest = sha256((digest + sha256_of_weights(network)).encode()).hexdigest()
     return Teacher(
         network=Adapted(network, place, kind, scale, shift).eval(),
         card=card,
         source=name,
-        digest=sha256_of(file) if file else sha256_of_weights(network),
+        digest=digest,
         output=kind,
         file=file,
         notes=tuple(notes),
@@ -155,14 +173,15 @@ def _found(
         network = create(name, classes=0, input_size=(0, 0, 0), arguments=arguments)
         if weights is not None:
             fill(network, read_weights(weights), weights)
-        return Found(network)
+        # A copy: the factory may keep what it returned.
+        return Found(copy.deepcopy(network))
     if weights is not None:
         return with_weights(
             name, weights, input_size=input_size, classes=classes, arguments=arguments
         )
     if name.startswith("hf:"):
         return from_hugging_face(name.removeprefix("hf:"))
-    if ":" in name:
+    if _is_named(name):
         return from_makers(name, arguments=arguments)
     if not Path(name).is_file():
         raise UserError(f"there is no file {name}; check the path")
@@ -195,18 +214,27 @@ def _ours(
 
 
 def _understood(
-    network: nn.Module, name: str, images: torch.Tensor, batch: int | None, notes: list[str]
+    network: nn.Module,
+    name: str,
+    images: torch.Tensor,
+    batch: int | None,
+    classes: int | None,
+    notes: list[str],
 ) -> tuple[nn.Module, str | int | None, torch.Tensor]:
     """The network for any batch, where its logits are, and what it says of the images."""
     by = "x".join(map(str, images.shape[1:]))
     try:
         with torch.no_grad():
-            if batch in (None, len(images)):
-                said = network(images)
-                place = find(said, len(images))
+            given = images if batch is None else images[:1].expand(batch, -1, -1, -1)
+            said = network(given)
+            place, *others = find(said, len(given), classes)
+            if others:
+                notes.append(
+                    f"It returns several things like logits; {place!r} was taken, not "
+                    f"{', '.join(map(repr, others))}: --classes chooses by their number."
+                )
+            if batch is None:
                 return network, place, taken(said, place).flatten(1)
-            first = network(images[:1].expand(batch, -1, -1, -1))
-            place = find(first, batch)
             fixed = FixedBatch(Adapted(network, place, "logits"), batch)
             notes.append(f"It takes batches of {batch} only; others are run in pieces, slower.")
             return fixed, None, fixed(images)
@@ -230,14 +258,23 @@ def _one_each(
     return values * input_size[0]
 
 
+def _is_named(name: str) -> bool:
+    """Whether a source is no place on the disk."""
+    return is_code(name) or name.startswith(("timm:", "torchvision:", "hf:"))
+
+
+def _name_of(source: str | Path | nn.Module) -> str:
+    return type(source).__name__ if isinstance(source, nn.Module) else str(source)
+
+
 def sha256_of(file: Path) -> str:
     """Of a file's bytes."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+    return sha256(file.read_bytes()).hexdigest()
 
 
 def sha256_of_weights(network: nn.Module) -> str:
     """Of a network's names and numbers."""
-    summed = hashlib.sha256()
+    summed = sha256()
     for name, tensor in sorted(network.state_dict().items()):
         summed.update(name.encode())
         if torch.is_tensor(tensor):

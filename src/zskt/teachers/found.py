@@ -1,8 +1,13 @@
 """What a file or a name gave, before its user's word is heard."""
 
-from typing import NamedTuple
+import json
+from typing import Any, Literal, NamedTuple
 
 from torch import nn
+
+Pixels = Literal["normalised", "0-1", "0-255"]
+ABOUT = "zskt"
+"""Under this name our exports keep what they take."""
 
 
 class Found(NamedTuple):
@@ -16,3 +21,15 @@ class Found(NamedTuple):
     class_names: tuple[str, ...] | None = None
     batch: int | None = None
     """Size of the only batch that it takes."""
+    pixels: Pixels = "normalised"
+    """What it takes."""
+
+
+def told(about: str | None) -> dict[str, Any]:
+    """What a file that we exported tells of itself, by the names of `Found`."""
+    if about is None:
+        return {}
+    entries = json.loads(about)
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in entries.items()
+    }

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zskt.errors import UserError
-from zskt.teachers.found import Found
+from zskt.teachers.found import ABOUT, Found, told
 
 TOLERANCE = 1e-3
 """Largest difference from onnxruntime, as a share of the largest output."""
@@ -56,23 +56,30 @@ def read_onnx(file: Path) -> Found:
     inputs = [given for given in model.graph.input if given.name not in constants]
     if len(inputs) != 1:
         raise UserError(f"{file} takes {len(inputs)} inputs; export it with images alone")
-    shape = [dimension.dim_value or None for dimension in inputs[0].type.tensor_type.shape.dim]
+    kind = inputs[0].type.tensor_type
+    if kind.elem_type != onnx.TensorProto.FLOAT:
+        other = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
+        raise UserError(f"{file} takes {other} images; export it to take 32-bit floats")
+    shape = [dimension.dim_value or None for dimension in kind.shape.dim]
     if len(shape) != 4:
         raise UserError(f"{file} takes {len(shape)} dimensions; export it to take images alone")
     _fold_identities(model.graph)
     try:
         converted = ConvertModel(model)
-    except NotImplementedError as error:
+    except Exception as error:
+        # An operator that it lacks, or has in another form, such as 8-bit convolutions.
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(
-            f"{file} cannot be converted: {' '.join(str(error).split())}; export it with simpler "
-            "operators, or give the network itself"
+            f"{file} cannot be converted: {reason}; export it in 32 bits with simple operators, or "
+            "give the network itself"
         ) from error
     last = shape[3] in (1, 3) and shape[1] not in (1, 3)
     sides = (shape[3], shape[1], shape[2]) if last else (shape[1], shape[2], shape[3])
     size = None if None in sides else sides
     names = [output.name for output in model.graph.output]
     network = OnnxNetwork(converted, names, channels_last=last)
-    return Found(network, size, batch=shape[0])  # ty: ignore
+    about = {entry.key: entry.value for entry in model.metadata_props}.get(ABOUT)
+    return Found(network, size, batch=shape[0])._replace(**told(about))  # ty: ignore
 
 
 @torch.no_grad()
@@ -94,18 +101,22 @@ def check_against_onnxruntime(
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
+    if batch is not None:
+        images = images[torch.arange(batch) % len(images)]
+    given = images.permute(0, 2, 3, 1) if network.channels_last else images
+    by = "x".join(map(str, images.shape[1:]))
+    try:
+        session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        wanted = session.run(None, {session.get_inputs()[0].name: given.contiguous().numpy()})
+        said = network(images).values()
+    except Exception as error:
+        # Of onnxruntime's many kinds, which are not Python's.
+        reason = " ".join(str(error).split())
+        raise UserError(f"{file} cannot take {by} images: {reason}") from error
     worst = 0.0
-    for part in images.split(batch or len(images)):
-        if batch not in (None, len(part)):
-            continue
-        given = part.permute(0, 2, 3, 1) if network.channels_last else part
-        wanted = session.run(None, {name: given.contiguous().numpy()})
-        for ours, theirs in zip(network(part).values(), wanted, strict=True):
-            theirs = torch.as_tensor(theirs)
-            difference = (ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-6)
-            worst = max(worst, float(difference))
+    for ours, theirs in zip(said, map(torch.as_tensor, wanted), strict=True):
+        difference = (ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-6)
+        worst = max(worst, float(difference))
     if not worst <= TOLERANCE:
         raise UserError(
             f"{file} says something else in torch than in onnxruntime, by {worst:.1%} of its "

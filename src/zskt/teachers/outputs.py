@@ -19,7 +19,7 @@ class Adapted(nn.Module):
 
     Args:
         network: any module; it is used as it is.
-        place: what to take of its output, from `find`; None if it returns a tensor.
+        place: what to take of its output, one of `find`; None if it returns a tensor.
         kind: what that is; of probabilities the logarithm is taken.
         scale: factor of images on their way in, one for each channel.
         shift: what is added after that, one for each channel.
@@ -37,6 +37,9 @@ class Adapted(nn.Module):
         self.scale: Tensor | None
         self.shift: Tensor | None
         self.network = network
+        if next(network.parameters(), None) is None:
+            # A frozen graph has constants alone; this tells the device and dtype of the images.
+            self.anchor = nn.Parameter(torch.zeros(()), requires_grad=False)
         self.place = place
         self.kind = kind
         # Not part of the weights, but they follow the network to its device.
@@ -53,8 +56,9 @@ class Adapted(nn.Module):
         found = taken(self.network(images), self.place).flatten(1)
         if self.kind == "logits":
             return found
-        # The smallest normal number of float32: its logarithm is finite, and -87 is small enough.
-        return found.float().clamp_min(torch.finfo(torch.float32).tiny).log()
+        full = found.float() if found.dtype in (torch.float16, torch.bfloat16) else found
+        # The smallest normal number: its logarithm is finite, and -87 in float32 is small enough.
+        return full.clamp_min(torch.finfo(full.dtype).tiny).log()
 
 
 def taken(output: Any, place: str | int | None) -> Tensor:
@@ -66,32 +70,32 @@ def taken(output: Any, place: str | int | None) -> Tensor:
     return getattr(output, place)
 
 
-def find(output: Any, batch: int) -> str | int | None:
-    """Where in an output the logits or probabilities are: a key, an attribute, an index or None.
+def find(output: Any, batch: int, classes: int | None = None) -> list[str | int | None]:
+    """Where in an output logits or probabilities may be: keys, attributes or indices, best first.
 
     Args:
-        output: what a network returned for a batch.
+        output: what a network returned for a batch; a tensor is itself, in the place None.
         batch: its size.
+        classes: how many there are, if that is known.
 
     Raises:
         UserError: if there is nothing of shape (batch, classes) in it.
     """
-    if _fits(output, batch):
-        return None
-    places: list[str | int] = []
+    places: list[str | int | None] = [None]
     if isinstance(output, Mapping):
-        places = sorted(output, key=lambda key: key not in NAMES)
+        places = sorted(
+            output, key=lambda key: (key not in NAMES, NAMES.index(key) if key in NAMES else 0)
+        )
     elif isinstance(output, list | tuple):
         places = list(range(len(output)))
-    else:
+    elif not isinstance(output, Tensor):
         places = [name for name in NAMES if hasattr(output, name)]
-    for place in places:
-        if _fits(taken(output, place), batch):
-            return place
+    if found := [place for place in places if _fits(taken(output, place), batch, classes)]:
+        return found
     told = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    wanted = "(batch, classes)" if classes is None else f"of {classes} classes"
     raise UserError(
-        f"the teacher does not return logits (batch, classes) but {told}; wrap it in a factory "
-        "that does"
+        f"the teacher does not return logits {wanted} but {told}; wrap it in a factory that does"
     )
 
 
@@ -104,13 +108,13 @@ def kind_of(said: Float[Tensor, "batch classes"]) -> Kind:
     return "probabilities" if said.min() >= 0 and torch.allclose(sums, one, atol=1e-3) else "logits"
 
 
-def _fits(output: Any, batch: int) -> bool:
+def _fits(output: Any, batch: int, classes: int | None) -> bool:
     """Whether it is (batch, classes), or that with trailing ones."""
     return (
         isinstance(output, Tensor)
         and output.is_floating_point()
         and output.ndim >= 2
         and output.shape[0] == batch
-        and output.shape[1] > 1
+        and (output.shape[1] > 1 if classes is None else output.shape[1] == classes)
         and all(side == 1 for side in output.shape[2:])
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from zskt.errors import UserError
-from zskt.networks import create
+from zskt.networks import create, named
 from zskt.networks.zoo import check_name
 from zskt.teachers.found import Found
 from zskt.teachers.weights import fill, read_weights, shape_told
@@ -49,7 +49,7 @@ def from_makers(name: str, *, arguments: dict[str, Any]) -> Found:
     zoo, _, wanted = name.partition(":")
     check_name(zoo, wanted)
     try:
-        return (_timm if zoo == "timm" else _torchvision)(wanted, arguments)
+        found = (_timm if zoo == "timm" else _torchvision)(wanted, arguments)
     except UserError:
         raise
     except Exception as error:
@@ -57,6 +57,7 @@ def from_makers(name: str, *, arguments: dict[str, Any]) -> Found:
         raise UserError(
             f"the pretrained weights of {name} cannot be had ({reason}); give --weights FILE"
         ) from error
+    return found._replace(network=named(found.network, name.partition(".")[0]))
 
 
 def from_hugging_face(place: str) -> Found:
@@ -70,20 +71,27 @@ def from_hugging_face(place: str) -> Found:
     except ImportError as error:
         raise UserError("Hugging Face networks need an extra; pip install zskt[hf]") from error
     try:
-        config = AutoConfig.from_pretrained(place)
-        network = AutoModelForImageClassification.from_pretrained(place)
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        safe = {"trust_remote_code": False}
+        config = AutoConfig.from_pretrained(place, **safe)
+        network, loaded = AutoModelForImageClassification.from_pretrained(
+            place, output_loading_info=True, **safe
+        )
+    except Exception as error:
+        # A missing library, a damaged file, no network: each has a kind of its own.
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"there is no image classifier {place}: {reason}") from error
+    if loaded["missing_keys"]:
+        missing = sorted(loaded["missing_keys"])[0]
+        raise UserError(f"{place} lacks weights of a classifier, first {missing}")
     try:
-        looks = AutoImageProcessor.from_pretrained(place)
+        looks = AutoImageProcessor.from_pretrained(place, **safe)
         mean, std = tuple(looks.image_mean), tuple(looks.image_std)
     except (OSError, ValueError, TypeError, AttributeError, ImportError):
         mean = std = None
     side = getattr(config, "image_size", None)
     size = (getattr(config, "num_channels", 3), side, side) if isinstance(side, int) else None
     names = tuple(config.id2label[number] for number in sorted(config.id2label))
-    return Found(network.eval(), size, mean, std, names)
+    return Found(network, size, mean, std, names)
 
 
 def _timm(name: str, arguments: dict[str, Any]) -> Found:

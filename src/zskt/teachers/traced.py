@@ -5,9 +5,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.export.passes import move_to_device_pass
 
 from zskt.errors import UserError
-from zskt.teachers.found import Found
+from zskt.teachers.found import ABOUT, Found, told
 
 
 class Traced(nn.Module):
@@ -37,7 +38,8 @@ def read_torchscript(file: Path) -> Found:
         with warnings.catch_warnings():
             # Reading such files is deprecated; people have them.
             warnings.simplefilter("ignore")
-            network = torch.jit.load(file, map_location="cpu")
+            files = {ABOUT: ""}
+            network = torch.jit.load(file, map_location="cpu", _extra_files=files)
     except (RuntimeError, ValueError) as error:
         raise UserError(
             f"{file} is cut short or no TorchScript file; a state dict goes with --weights beside "
@@ -46,7 +48,9 @@ def read_torchscript(file: Path) -> Found:
     for weight in network.parameters():
         # Copied with its gradient it would be a result of copying, no longer a weight.
         weight.requires_grad_(False)
-    return Found(network)
+    about = files[ABOUT]
+    text = about.decode() if isinstance(about, bytes) else about
+    return Found(network)._replace(**told(text or None))
 
 
 def read_exported(file: Path) -> Found:
@@ -56,7 +60,9 @@ def read_exported(file: Path) -> Found:
         UserError: if the file is missing, damaged, of another version or takes more than images.
     """
     try:
-        program = torch.export.load(file)
+        # Weights come back on the device that they were exported on.
+        files = {ABOUT: ""}
+        program = move_to_device_pass(torch.export.load(file, extra_files=files), "cpu")
     except Exception as error:
         raise UserError(
             f"{file} is cut short or no file of torch.export; export it anew"
@@ -69,20 +75,23 @@ def read_exported(file: Path) -> Found:
     if len(values) != 1 or not isinstance(values[0], Tensor) or values[0].ndim != 4:
         raise UserError(f"{file} takes something else than images alone; export it anew")
     batch, channels, height, width = values[0].shape
-    return Found(
-        Traced(program.module()),
-        input_size=(int(channels), int(height), int(width)),
-        batch=batch if isinstance(batch, int) else None,
-    )
+    sides = int(channels), int(height), int(width)
+    fixed = batch if isinstance(batch, int) else None
+    found = Found(Traced(program.module()), input_size=sides, batch=fixed)
+    return found._replace(**told(files[ABOUT] or None))
 
 
 class FixedBatch(nn.Module):
     """A network that takes batches of one size, as one that takes any: in pieces, the last padded.
 
+    What its modules put out is of one piece, so no attention is taken from inside it.
+
     Args:
         network: from (size, channels, height, width) to one tensor (size, ...).
         size: of its batches.
     """
+
+    in_pieces = True
 
     def __init__(self, network: nn.Module, size: int):
         super().__init__()

@@ -48,4 +48,4 @@ class Run:
 
     def keeps(self, number: int) -> bool:
         """Whether what the method draws with is kept after a round: eight times in a run."""
-        return number % max(1, self.rounds // 8) == 0
+        return number in {max(1, round(part * self.rounds / 8)) for part in range(1, 9)}
