@@ -213,7 +213,7 @@ def test_a_teacher_that_takes_pixels(pixels, top, tmp_path, monkeypatch):
     assert teacher.card.mean == (0.5, 0.5, 0.5)
     assert teacher.card.bounds == ((-2.0,) * 3, (2.0,) * 3)
     grey = torch.zeros(2, 3, 8, 8)
-    layer = teacher.network.network.layer
+    layer = teacher.network.network.network.layer
     torch.testing.assert_close(teacher.network(grey), layer(torch.full((2, 192), 0.5)))
 
 

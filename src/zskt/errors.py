@@ -9,6 +9,11 @@ class UserError(ValueError):
     """One sentence that says what is wrong and what to do; the command line exits with 2."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of somebody else's says, as far as it fits into a sentence."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name that is not among the known ones, with the nearest of them."""
     known = list(known)

@@ -32,12 +32,16 @@ class Translated(nn.Module):
 
     def __init__(self, network: nn.Module, own: Normalisation, given: Normalisation):
         super().__init__()
+        self.scale: Tensor
+        self.shift: Tensor
         self.network = network
         device = next(network.parameters()).device
-        own_std = torch.tensor(own.std, device=device).view(-1, 1, 1)
-        difference = torch.tensor(given.mean) - torch.tensor(own.mean)
-        self.scale = torch.tensor(given.std, device=device).view(-1, 1, 1) / own_std
-        self.shift = difference.to(device).view(-1, 1, 1) / own_std
+        ours, theirs = (
+            torch.tensor([it.mean, it.std], device=device)[..., None, None] for it in (own, given)
+        )
+        # They follow the network to its device without being weights of it.
+        self.register_buffer("scale", theirs[1] / ours[1], persistent=False)
+        self.register_buffer("shift", (theirs[0] - ours[0]) / ours[1], persistent=False)
 
     def forward(
         self, images: Float[Tensor, "batch channels height width"]

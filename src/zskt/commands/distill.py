@@ -225,10 +225,9 @@ def _asked(job: Job) -> dict[str, Any]:
 
 def _resolved(source: str) -> str:
     """A place that means the same from another folder."""
-    kind, _, place = source.rpartition("hf:")
-    if not kind and Path(place).exists():
-        return source.removesuffix(place) + str(Path(place).resolve())
-    return source
+    hub = "hf:" if source.startswith("hf:") else ""
+    place = Path(source.removeprefix(hub))
+    return f"{hub}{place.resolve()}" if place.exists() else source
 
 
 def _tell_memory(
@@ -254,7 +253,7 @@ def _keep_teacher(job: Job) -> None:
 
 def _report(job: Job, distilled: Distilled, results: Path | None) -> None:
     """Write the result and the pictures, and judge the student if there is a test set."""
-    last = distilled.history[-1]
+    last, folder = distilled.history[-1], RunFolder(job.out)
     print(f"student: {job.out / 'student.safetensors'} after {last['round']} rounds")
     if job.data is not None:
         evaluate_command(
@@ -262,8 +261,7 @@ def _report(job: Job, distilled: Distilled, results: Path | None) -> None:
             data=job.data, data_dir=job.data_dir,
         )  # fmt: skip
     else:
-        draw_run(RunFolder(job.out))
-    folder = RunFolder(job.out)
+        draw_run(folder)
     judged = json.loads((job.out / "evaluation.json").read_text())["rows"] if job.data else []
     card = read_classifier_card(job.out / "student.safetensors")
     text = model_card(folder.settings(), card, last, distilled.student, judged)

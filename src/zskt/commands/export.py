@@ -9,16 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zskt.commands.finished_run import drawn, generator_of
 from zskt.comparison import check_fits
 from zskt.data import load_data
 from zskt.data.batches import normalise
-from zskt.errors import UserError
-from zskt.evaluation import accuracy
+from zskt.errors import UserError, first_line
+from zskt.evaluation import Normalisation, Translated, accuracy
 from zskt.exports.formats import ENDS, RUNNERS, WRITERS, Format, largest_difference
 from zskt.exports.int8 import quantise
-from zskt.exports.pixels import TOPS, FromPixels, Takes, as_taken
+from zskt.exports.pixels import as_taken
 from zskt.model_file import Card, load, network_file, read_classifier_card, write_network
-from zskt.networks.generator import Generator as DrawnBy
+from zskt.teachers.found import TOPS, Pixels, normalisation_of_pixels
 
 TOLERANCE = 1e-4
 
@@ -28,7 +29,7 @@ def export_command(
     *,
     out: Path,
     format: Format | None = None,
-    pixels: Takes = "normalised",
+    pixels: Pixels = "normalised",
     int8: bool = False,
     calibration_images: int = 512,
     half: bool = False,
@@ -57,6 +58,59 @@ def export_command(
         allow_code: run the code that made the student, if it was a factory of the user's.
         overwrite: replace the file.
     """
+    form = _checked(out, format, pixels=pixels, int8=int8, half=half, overwrite=overwrite)
+    if calibration_images < 1 or not tolerance > 0:
+        raise UserError("--calibration-images and --tolerance must be above zero")
+    file = network_file(run)
+    card = read_classifier_card(file)
+    if pixels != "normalised" and card.mean is None:
+        raise UserError(f"{file} does not say how its images are normalised; leave --pixels out")
+    network = load(file, allow_code=allow_code)
+    test = _Test(data, data_dir, card, pixels) if data is not None else None
+    student = network
+    if pixels != "normalised":
+        assert card.mean
+        assert card.std
+        given = normalisation_of_pixels(pixels, card.input_size[0])
+        student = Translated(network, own=Normalisation(card.mean, card.std), given=given).eval()
+    images = as_taken(torch.randn(7, *card.input_size), card, pixels)
+    with _kept(out) as draft:
+        if form == "safetensors":
+            write_network(draft, network, card, half=half)
+            difference = _safetensors_difference(draft, network, images, allow_code=allow_code)
+        else:
+            try:
+                WRITERS[form](draft, student, images[:3], _about(card, pixels))
+            except UserError:
+                raise
+            except Exception as error:
+                raise UserError(f"cannot write it as {form}: {first_line(error)}") from error
+            difference = largest_difference(draft, form, student, images)
+        # Half of the numbers cannot be closer than 16 bits allow.
+        allowed = max(tolerance, 1e-2) if half else tolerance
+        if not difference <= allowed:
+            raise UserError(
+                f"the {form} file is {difference:.1e} from the student, above the tolerance of "
+                f"{allowed:.0e}; nothing was written"
+            )
+        print(f"largest difference from the student: {difference:.1e} of its largest logit")
+        if test is not None:
+            print(f"accuracy of the student: {test.accuracy(student):.2%}")
+        if int8:
+            calibrating = as_taken(drawn(generator_of(run), calibration_images), card, pixels)
+            quantise(draft, draft, calibrating)
+            difference = largest_difference(draft, form, student, images)
+            print(f"with 8 bits: {difference:.1e} of the largest logit, on random images")
+        if test is not None and form in RUNNERS:
+            print(f"accuracy of the file: {test.accuracy_of_file(draft, form):.2%}")
+    print(f"{out}: {out.stat().st_size / 1000:,.0f} kB, takes {pixels} images "
+          f"{'x'.join(map(str, card.input_size))}, any batch")  # fmt: skip
+
+
+def _checked(
+    out: Path, format: Format | None, *, pixels: Pixels, int8: bool, half: bool, overwrite: bool
+) -> Format:
+    """The format; or a `UserError` if what is asked does not fit it or the place."""
     form = format or next((name for name, end in ENDS.items() if out.suffix == end), None)
     if form is None:
         raise UserError(f"{out.name} does not tell a format; give --format")
@@ -70,55 +124,10 @@ def export_command(
         raise UserError("--half is for --format safetensors; leave it out")
     if int8 and form != "onnx":
         raise UserError("--int8 is for --format onnx; leave it out")
-    if calibration_images < 1 or not tolerance > 0:
-        raise UserError("--calibration-images and --tolerance must be above zero")
-    file = network_file(run)
-    card = read_classifier_card(file)
-    if pixels != "normalised" and card.mean is None:
-        raise UserError(f"{file} does not say how its images are normalised; leave --pixels out")
-    network = load(file, allow_code=allow_code)
-    test = _Test(data, data_dir, card, pixels) if data is not None else None
-    student = network
-    if pixels != "normalised":
-        assert card.mean
-        assert card.std
-        student = FromPixels(network, card.mean, card.std, TOPS[pixels]).eval()
-    images = as_taken(torch.randn(7, *card.input_size), card, pixels)
-    with _kept(out) as draft:
-        if form == "safetensors":
-            write_network(draft, network, card, half=half)
-            difference = _safetensors_difference(draft, network, images, allow_code=allow_code)
-        else:
-            try:
-                WRITERS[form](draft, student, images[:3], _about(card, pixels))
-            except UserError:
-                raise
-            except Exception as error:
-                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-                raise UserError(f"the student cannot be written as {form}: {reason}") from error
-            difference = largest_difference(draft, form, student, images)
-        # Half of the numbers cannot be closer than 16 bits allow.
-        allowed = max(tolerance, 1e-2) if half else tolerance
-        if not difference <= allowed:
-            raise UserError(
-                f"the {form} file is {difference:.1e} from the student, above the tolerance of "
-                f"{allowed:.0e}; nothing was written"
-            )
-        print(f"largest difference from the student: {difference:.1e} of its largest logit")
-        if test is not None:
-            print(f"accuracy of the student: {test.accuracy(student):.2%}")
-        if int8:
-            drawn = as_taken(_drawn(run, calibration_images), card, pixels)
-            quantise(draft, draft, drawn)
-            difference = largest_difference(draft, form, student, images)
-            print(f"with 8 bits: {difference:.1e} of the largest logit, on random images")
-        if test is not None and form in RUNNERS:
-            print(f"accuracy of the file: {test.accuracy_of_file(draft, form):.2%}")
-    print(f"{out}: {out.stat().st_size / 1000:,.0f} kB, takes {pixels} images "
-          f"{'x'.join(map(str, card.input_size))}, any batch")  # fmt: skip
+    return form
 
 
-def _about(card: Card, pixels: Takes) -> str:
+def _about(card: Card, pixels: Pixels) -> str:
     """What the file is to tell of itself, by the names of `zskt.teachers.found.Found`."""
     kept: dict[str, Any] = {"input_size": card.input_size, "class_names": card.class_names}
     kept |= {"pixels": pixels}
@@ -129,7 +138,7 @@ def _about(card: Card, pixels: Takes) -> str:
 class _Test:
     """A test set as the file takes it."""
 
-    def __init__(self, data: str, data_dir: Path, card: Card, pixels: Takes):
+    def __init__(self, data: str, data_dir: Path, card: Card, pixels: Pixels):
         split = load_data(data, data_dir).test
         check_fits(split, card)
         self.labels = split.labels
@@ -168,15 +177,3 @@ def _safetensors_difference(
     with torch.no_grad():
         said, wanted = load(file, allow_code=allow_code)(images), network(images)
     return float((said - wanted).abs().max() / wanted.abs().max().clamp_min(1e-6))
-
-
-@torch.no_grad()
-def _drawn(run: Path, count: int) -> Tensor:
-    """Images of a run's generator."""
-    file = run / "generator.safetensors"
-    if not file.is_file():
-        raise UserError(f"{run} has no generator to calibrate on; give the folder of a zskt run")
-    generator = load(file)
-    assert isinstance(generator, DrawnBy)
-    noise = torch.randn(count, generator.noise_size, generator=torch.Generator().manual_seed(0))
-    return torch.cat([generator(part) for part in noise.split(128)])

@@ -1,5 +1,7 @@
 """`zskt inspect`: what a teacher is and whether it can teach."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -29,9 +31,6 @@ def inspect_command(
         student: networks to look for common stages with, for attention transfer.
         results: a file for the findings as JSON.
     """
-    import json
-    from dataclasses import asdict
-
     taught = options.load(teacher)
     found = inspect_teacher(taught, student)
     card = taught.card

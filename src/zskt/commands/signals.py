@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
+from zskt.commands.finished_run import generator_of, teacher_of
 from zskt.commands.table import print_table
-from zskt.commands.teacher_options import of_run
 from zskt.errors import UserError
 from zskt.model_file import AVERAGE, load, read_card
 from zskt.networks.generator import Generator
@@ -50,14 +50,8 @@ def signals_of(
         UserError: if it holds no finished run with a generator, or the teacher is not the run's.
     """
     folder = RunFolder(run)
-    asked = folder.settings()
-    file = run / "generator.safetensors"
-    if asked.get("command_name") != "distill" or not file.is_file():
-        raise UserError(f"{run} has no generator; give the folder of a finished zskt distill run")
-    source, options = of_run(asked, teacher, allow_code=allow_code)
-    taught = options.load(source)
-    if taught.digest != asked["teacher_sha256"]:
-        raise UserError(f"{taught.source} is not the teacher of {run}; give --teacher")
+    file = generator_of(run)
+    taught = teacher_of(run, teacher, allow_code=allow_code)
     last = folder.metrics()[-1]["round"]
     kept = sorted(folder.snapshots.glob("generator-*.safetensors"))
     past = [each for each in kept if int(each.stem.rpartition("-")[2]) < last]

@@ -14,16 +14,13 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from zskt.commands.teacher_options import of_run
+from zskt.commands.finished_run import BATCH, drawn, generator_of, teacher_of
 from zskt.errors import UserError
 from zskt.exports.pixels import as_taken
-from zskt.model_file import load, read_card
-from zskt.networks.generator import Generator
-from zskt.training.run_folder import RunFolder
+from zskt.model_file import read_card
 
 Pixels = UInt8[Tensor, "count channels height width"]
 Shares = Float[Tensor, "count classes"]
-BATCH = 128
 
 
 def synthesize_command(
@@ -54,20 +51,16 @@ def synthesize_command(
         raise UserError(f"{out} exists; give another --out" + (", or --overwrite" * out.is_file()))
     if not out.parent.is_dir():
         raise UserError(f"there is no folder {out.parent}; make it first")
-    asked = RunFolder(run).settings()
-    file = run / "generator.safetensors"
-    if asked.get("command_name") != "distill" or not file.is_file():
-        raise UserError(f"{run} has no generator; give the folder of a finished zskt distill run")
+    file = generator_of(run)
     card = read_card(file)
     if card.mean is None:
         raise UserError(
             f"{run} does not say how pixels are normalised; distil with --mean and --std"
         )
-    source, options = of_run(asked, teacher, allow_code=allow_code)
-    taught = options.load(source)
-    if taught.digest != asked["teacher_sha256"]:
-        raise UserError(f"{taught.source} is not the teacher of {run}; give --teacher")
-    images, shares = drawn(file, taught.network, n, seed)
+    taught = teacher_of(run, teacher, allow_code=allow_code)
+    images = drawn(file, n, seed)
+    with torch.no_grad():
+        shares = torch.cat([taught.network(it).float().softmax(1) for it in images.split(BATCH)])
     pixels = as_taken(images, card, "0-255").round().to(torch.uint8)
     names = taught.card.class_names or tuple(str(number) for number in range(shares.shape[1]))
     writers = {".npz": write_npz, ".tar": write_tar}
@@ -82,18 +75,6 @@ def synthesize_command(
     counts = torch.bincount(shares.argmax(1), minlength=len(names)).tolist()
     told = ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
     print(f"{out}: {n} images, by the teacher's prediction: {told}")
-
-
-@torch.no_grad()
-def drawn(file: Path, teacher: torch.nn.Module, n: int, seed: int) -> tuple[Tensor, Shares]:
-    """Normalised images of a generator, and the teacher's probabilities."""
-    generator = load(file)
-    assert isinstance(generator, Generator)
-    random = torch.Generator().manual_seed(seed)
-    noise = torch.randn(n, generator.noise_size, generator=random)
-    images = torch.cat([generator(part) for part in noise.split(BATCH)])
-    shares = torch.cat([teacher(part).float().softmax(1) for part in images.split(BATCH)])
-    return images, shares
 
 
 def write_npz(out: Path, pixels: Pixels, shares: Shares, names: tuple[str, ...]) -> None:

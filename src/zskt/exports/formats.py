@@ -16,11 +16,17 @@ from torch import Tensor, nn
 
 from zskt.errors import UserError
 from zskt.teachers.found import ABOUT
+from zskt.teachers.onnx_file import run_by_onnxruntime
 
 Format = Literal["safetensors", "onnx", "pt2", "torchscript"]
 Images = Float[Tensor, "batch channels height width"]
 Logits = Float[Tensor, "batch classes"]
-ENDS = {"safetensors": ".safetensors", "onnx": ".onnx", "pt2": ".pt2", "torchscript": ".pt"}
+ENDS: dict[Format, str] = {
+    "safetensors": ".safetensors",
+    "onnx": ".onnx",
+    "pt2": ".pt2",
+    "torchscript": ".pt",
+}
 
 
 def write_onnx(file: Path, network: nn.Module, images: Images, about: str = "{}") -> None:
@@ -58,13 +64,7 @@ def write_torchscript(file: Path, network: nn.Module, images: Images, about: str
 
 def run_onnx(file: Path, images: Images) -> Logits:
     """By onnxruntime on the CPU."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return torch.as_tensor(session.run(None, {name: images.numpy()})[0])
+    return run_by_onnxruntime(file, images)[0]
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from zskt.errors import UserError, unknown
+from zskt.errors import UserError, first_line, unknown
 
 
 def from_zoo(
@@ -34,8 +34,7 @@ def from_zoo(
     try:
         return make(wanted, classes, input_size, dict(arguments or {}))
     except (TypeError, ValueError, RuntimeError, AssertionError, AttributeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"cannot make {name}: {reason}") from error
+        raise UserError(f"cannot make {name}: {first_line(error)}") from error
 
 
 def check_name(zoo: str, name: str) -> None:

@@ -17,10 +17,11 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from zskt.errors import UserError
+from zskt.errors import UserError, first_line
+from zskt.evaluation import Normalisation, Translated
 from zskt.model_file import Card, load, network_file, read_classifier_card
 from zskt.networks import architecture_of, create, is_code
-from zskt.teachers.found import Found, Pixels
+from zskt.teachers.found import TOPS, Found, Pixels, normalisation_of_pixels
 from zskt.teachers.onnx_file import OnnxNetwork, check_against_onnxruntime, read_onnx
 from zskt.teachers.outputs import Adapted, Kind, find, kind_of, taken
 from zskt.teachers.pretrained import from_hugging_face, from_makers, with_weights
@@ -36,6 +37,8 @@ READERS: dict[str, Callable[[Path], Found]] = {
     ".ts": read_torchscript,
 }
 """By the end of a file's name."""
+CENTRED = 0.5, 0.25
+"""Mean and standard deviation of the images that a teacher of pixels is played with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,19 +123,15 @@ def load_teacher(
     if any(p.dtype in (torch.float16, torch.bfloat16) for p in network.parameters()):
         network = network.float()
         notes.append("Its weights have 16 bits; it runs in 32.")
-    mean, std = (
-        _one_each("mean", mean or found.mean, size),
-        _one_each("std", std or found.std, size),
-    )
     images = torch.randn(4, *size, generator=torch.Generator().manual_seed(0))
-    scale = shift = None
+    normalisation = None
     if pixels != "normalised":
-        # We play with centred images; the wrapper turns them into the pixels that are wanted.
-        top = 1.0 if pixels == "0-1" else 255.0
-        mean, std = (0.5,) * size[0], (0.25,) * size[0]
-        scale, shift = (0.25 * top,) * size[0], (0.5 * top,) * size[0]
-        images = (images / 4 + 0.5).clamp(0, 1) * top
-    elif mean is None:
+        normalisation = Normalisation(*((each,) * size[0] for each in CENTRED))
+        images = (images / 4 + 0.5).clamp(0, 1) * TOPS[pixels]
+    elif (given := mean or found.mean) and (spread := std or found.std):
+        each = (_one_each(what, it, size) for what, it in (("mean", given), ("std", spread)))
+        normalisation = Normalisation(*each)
+    else:
         notes.append("Its normalisation is not known; give --mean and --std to judge it on data.")
     if isinstance(network, OnnxNetwork):
         check_against_onnxruntime(network, Path(name), images, found.batch)
@@ -141,20 +140,24 @@ def load_teacher(
     architecture = architecture_of(network)
     card = Card(
         architecture=None if is_code(architecture) else architecture,
-        input_size=size, classes=said.shape[1], mean=mean, std=std,
+        input_size=size,
+        classes=said.shape[1],
+        mean=normalisation.mean if normalisation else None,
+        std=normalisation.std if normalisation else None,
         class_names=found.class_names,
-    )  # fmt: skip
+    )
     places = () if isinstance(source, nn.Module) else (weights, Path(name))
     file = next((it for it in places if it is not None and it.is_file()), None)
-    digest = sha256_of(file) if file else sha256_of_weights(network)
-    if file is not None and file.suffix == ".onnx":
-        # Its weights may lie in another file beside it.
-        digest = sha256((digest + sha256_of_weights(network)).encode()).hexdigest()
+    adapted: nn.Module = Adapted(network, place, kind)
+    if pixels != "normalised" and normalisation:
+        # We play with centred images; the wrapper turns them into the pixels that are wanted.
+        own = normalisation_of_pixels(pixels, size[0])
+        adapted = Translated(adapted, own=own, given=normalisation)
     return Teacher(
-        network=Adapted(network, place, kind, scale, shift).eval(),
+        network=adapted.eval(),
         card=card,
         source=name,
-        digest=digest,
+        digest=digest_of(file, network),
         output=kind,
         file=file,
         notes=tuple(notes),
@@ -200,14 +203,15 @@ def _ours(
         raise UserError(f"there is no file {path}; a network by name needs --weights FILE")
     file = network_file(path).resolve()
     card = read_classifier_card(file)
-    if mean is not None:
+    if mean is not None and std is not None:
         size = card.input_size
         card = replace(card, mean=_one_each("mean", mean, size), std=_one_each("std", std, size))
+    network = load(file, allow_code=allow_code)
     return Teacher(
-        network=load(file, allow_code=allow_code),
+        network=network,
         card=card,
         source=str(path),
-        digest=sha256_of(file),
+        digest=digest_of(file, network),
         output="logits",
         file=file,
     )
@@ -241,15 +245,14 @@ def _understood(
     except UserError:
         raise
     except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{name} cannot take {by} images: {reason}") from error
+        raise UserError(f"{name} cannot take {by} images: {first_line(error)}") from error
 
 
 def _one_each(
-    name: str, values: tuple[float, ...] | None, input_size: tuple[int, int, int]
-) -> tuple[float, ...] | None:
+    name: str, values: tuple[float, ...], input_size: tuple[int, int, int]
+) -> tuple[float, ...]:
     """One number for each channel; a single one is for all."""
-    if values is None or len(values) == input_size[0]:
+    if len(values) == input_size[0]:
         return values
     if len(values) != 1:
         raise UserError(
@@ -267,16 +270,16 @@ def _name_of(source: str | Path | nn.Module) -> str:
     return type(source).__name__ if isinstance(source, nn.Module) else str(source)
 
 
-def sha256_of(file: Path) -> str:
-    """Of a file's bytes."""
-    return sha256(file.read_bytes()).hexdigest()
+def digest_of(file: Path | None, network: nn.Module) -> str:
+    """SHA-256 of a file's bytes; of names and numbers where there is no file.
 
-
-def sha256_of_weights(network: nn.Module) -> str:
-    """Of a network's names and numbers."""
-    summed = sha256()
-    for name, tensor in sorted(network.state_dict().items()):
-        summed.update(name.encode())
-        if torch.is_tensor(tensor):
-            summed.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    Of both for ONNX, whose weights may lie in another file beside it.
+    """
+    summed = sha256(file.read_bytes() if file else b"")
+    if file is None or file.suffix == ".onnx":
+        for name, tensor in sorted(network.state_dict().items()):
+            summed.update(name.encode())
+            if torch.is_tensor(tensor):
+                flat = tensor.detach().cpu().contiguous().view(-1)
+                summed.update(flat.view(torch.uint8).numpy())
     return summed.hexdigest()

@@ -5,7 +5,11 @@ from typing import Any, Literal, NamedTuple
 
 from torch import nn
 
+from zskt.evaluation import Normalisation
+
 Pixels = Literal["normalised", "0-1", "0-255"]
+TOPS = {"0-1": 1.0, "0-255": 255.0}
+"""The highest pixel of each kind."""
 ABOUT = "zskt"
 """Under this name our exports keep what they take."""
 
@@ -23,6 +27,11 @@ class Found(NamedTuple):
     """Size of the only batch that it takes."""
     pixels: Pixels = "normalised"
     """What it takes."""
+
+
+def normalisation_of_pixels(pixels: Pixels, channels: int) -> Normalisation:
+    """How images are that hold pixels up to 1 or 255, as the normalisation of pixels up to 1."""
+    return Normalisation((0.0,) * channels, (1 / TOPS[pixels],) * channels)
 
 
 def told(about: str | None) -> dict[str, Any]:

@@ -97,24 +97,19 @@ def check_against_onnxruntime(
     Raises:
         UserError: if it is more than a thousandth of the largest output.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
     if batch is not None:
         images = images[torch.arange(batch) % len(images)]
     given = images.permute(0, 2, 3, 1) if network.channels_last else images
     by = "x".join(map(str, images.shape[1:]))
     try:
-        session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        wanted = session.run(None, {session.get_inputs()[0].name: given.contiguous().numpy()})
+        wanted = run_by_onnxruntime(file, given)
         said = network(images).values()
     except Exception as error:
         # Of onnxruntime's many kinds, which are not Python's.
         reason = " ".join(str(error).split())
         raise UserError(f"{file} cannot take {by} images: {reason}") from error
     worst = 0.0
-    for ours, theirs in zip(said, map(torch.as_tensor, wanted), strict=True):
+    for ours, theirs in zip(said, wanted, strict=True):
         difference = (ours - theirs).abs().max() / theirs.abs().max().clamp_min(1e-6)
         worst = max(worst, float(difference))
     if not worst <= TOLERANCE:
@@ -123,6 +118,17 @@ def check_against_onnxruntime(
             "largest output; export it with another opset, or give the network itself"
         )
     return worst
+
+
+def run_by_onnxruntime(file: Path, images: Tensor) -> list[Tensor]:
+    """What a file says of images, laid out as it takes them, on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+    said = session.run(None, {session.get_inputs()[0].name: images.contiguous().numpy()})
+    return [torch.as_tensor(each) for each in said]
 
 
 def _fold_identities(graph: Any) -> None:

@@ -1,6 +1,6 @@
 """Logits from whatever a network returns: logits or probabilities, bare or inside something."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -21,38 +21,21 @@ class Adapted(nn.Module):
         network: any module; it is used as it is.
         place: what to take of its output, one of `find`; None if it returns a tensor.
         kind: what that is; of probabilities the logarithm is taken.
-        scale: factor of images on their way in, one for each channel.
-        shift: what is added after that, one for each channel.
     """
 
-    def __init__(
-        self,
-        network: nn.Module,
-        place: str | int | None,
-        kind: Kind,
-        scale: Sequence[float] | None = None,
-        shift: Sequence[float] | None = None,
-    ):
+    def __init__(self, network: nn.Module, place: str | int | None, kind: Kind):
         super().__init__()
-        self.scale: Tensor | None
-        self.shift: Tensor | None
         self.network = network
         if next(network.parameters(), None) is None:
             # A frozen graph has constants alone; this tells the device and dtype of the images.
             self.anchor = nn.Parameter(torch.zeros(()), requires_grad=False)
         self.place = place
         self.kind = kind
-        # Not part of the weights, but they follow the network to its device.
-        for name, values in (("scale", scale), ("shift", shift)):
-            numbers = None if values is None else torch.tensor(values).view(-1, 1, 1)
-            self.register_buffer(name, numbers, persistent=False)
 
     def forward(
         self, images: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch classes"]:
         """Logits."""
-        if self.scale is not None and self.shift is not None:
-            images = images * self.scale + self.shift
         found = taken(self.network(images), self.place).flatten(1)
         if self.kind == "logits":
             return found

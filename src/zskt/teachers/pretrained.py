@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from zskt.errors import UserError
+from zskt.errors import UserError, first_line
 from zskt.networks import create, named
 from zskt.networks.zoo import check_name
 from zskt.teachers.found import Found
@@ -53,9 +53,9 @@ def from_makers(name: str, *, arguments: dict[str, Any]) -> Found:
     except UserError:
         raise
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"the pretrained weights of {name} cannot be had ({reason}); give --weights FILE"
+            f"the pretrained weights of {name} cannot be had ({first_line(error)}); "
+            "give --weights FILE"
         ) from error
     return found._replace(network=named(found.network, name.partition(".")[0]))
 
@@ -78,8 +78,7 @@ def from_hugging_face(place: str) -> Found:
         )
     except Exception as error:
         # A missing library, a damaged file, no network: each has a kind of its own.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"there is no image classifier {place}: {reason}") from error
+        raise UserError(f"there is no image classifier {place}: {first_line(error)}") from error
     if loaded["missing_keys"]:
         missing = sorted(loaded["missing_keys"])[0]
         raise UserError(f"{place} lacks weights of a classifier, first {missing}")

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from zskt.errors import UserError
+from zskt.errors import UserError, first_line
 
 
 def count_classes(teacher: nn.Module, student: nn.Module, input_size: tuple[int, int, int]) -> int:
@@ -44,8 +44,7 @@ def count_logits(role: str, network: nn.Module, input_size: tuple[int, int, int]
     try:
         logits = tried(images)
     except (RuntimeError, ValueError, AssertionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"the {role} cannot take {size} images: {reason}") from error
+        raise UserError(f"the {role} cannot take {size} images: {first_line(error)}") from error
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != 2:
         raise UserError(f"the {role} does not map images to logits (batch, classes)")
     if logits.shape[1] < 2:

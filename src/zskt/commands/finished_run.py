@@ -1,0 +1,47 @@
+"""The networks of a finished run: its teacher, and what its generator draws."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from zskt.commands.teacher_options import of_run
+from zskt.errors import UserError
+from zskt.model_file import load
+from zskt.networks.generator import Generator
+from zskt.teachers import Teacher
+from zskt.training.run_folder import RunFolder
+
+BATCH = 128
+
+
+def generator_of(run: Path) -> Path:
+    """The file of a run's generator; or a `UserError`."""
+    file = run / "generator.safetensors"
+    if RunFolder(run).settings().get("command_name") != "distill" or not file.is_file():
+        raise UserError(f"{run} has no generator; give the folder of a finished zskt distill run")
+    return file
+
+
+def teacher_of(run: Path, teacher: str | None, *, allow_code: bool) -> Teacher:
+    """A run's teacher, from where it lay or from another place.
+
+    Raises:
+        UserError: if it is not there, another one, or code that is not allowed.
+    """
+    asked = RunFolder(run).settings()
+    source, options = of_run(asked, teacher, allow_code=allow_code)
+    taught = options.load(source)
+    if taught.digest != asked["teacher_sha256"]:
+        raise UserError(f"{taught.source} is not the teacher of {run}; give --teacher")
+    return taught
+
+
+@torch.no_grad()
+def drawn(file: Path, count: int, seed: int = 0) -> Tensor:
+    """Normalised images (count, channels, height, width) of a generator, in eval mode."""
+    generator = load(file)
+    assert isinstance(generator, Generator)
+    random = torch.Generator().manual_seed(seed)
+    noise = torch.randn(count, generator.noise_size, generator=random)
+    return torch.cat([generator(part) for part in noise.split(BATCH)])
