@@ -45,6 +45,18 @@ def test_the_seed_decides(data):
     assert trained(data)[1] != trained(data, seed=1)[1]
 
 
+def test_the_first_step_of_adamw_has_the_length_of_the_rate(data):
+    torch.manual_seed(0)
+    network = create("wrn-10-1", classes=2, input_size=(1, 8, 8))
+    before = network.head.weight.detach().clone()
+    recipe = Recipe(
+        optimizer="adamw", learning_rate=0.01, schedule="drops", steps=1, weight_decay=0
+    )
+    list(epochs(network, data, recipe, make_fabric("cpu", "32")))
+    moved = (network.head.weight.detach() - before).abs()
+    assert moved.median() == pytest.approx(0.01, rel=0.01)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_the_shortest_trainings(data, count):
     few = Split(data.train.images[: 16 * count], data.train.labels[: 16 * count])

@@ -20,7 +20,7 @@ from zskt.training.lessons import Lesson, labels_alone
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """SGD; by default one cycle of the learning rate, straight up to a peak and down to zero."""
+    """How to train; by default one cycle of the learning rate, straight to a peak and to zero."""
 
     epochs: int = 30
     """Length: so many times the batches that it takes to see the whole training split once."""
@@ -28,6 +28,8 @@ class Recipe:
     """Length in batches, instead of epochs; it is then told as one epoch."""
     batch_size: int = 128
     """Images in a step."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """SGD for convolutions; AdamW, with a rate near 0.001, for transformers."""
     learning_rate: float = 0.2
     """The peak."""
     schedule: Literal["one-cycle", "drops"] = "one-cycle"
@@ -100,14 +102,7 @@ def epochs(
     learnt = few or data.train
     split = Split(fabric.to_device(learnt.images), fabric.to_device(learnt.labels))
     lesson = lesson or labels_alone(network, fabric)
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.nesterov and recipe.momentum > 0,
-        fused=True,
-    )
+    optimizer = _optimizer(network, recipe)
     flips = data.flips if recipe.flips is None else recipe.flips
     steps = recipe.steps or max(1, len(data.train) // recipe.batch_size)
     rate = partial(one_cycle, steps=recipe.told_epochs * steps, warm_up=recipe.warm_up)
@@ -135,6 +130,20 @@ def epochs(
         if not isfinite(loss_of_epoch):
             raise UserError("the training loss is no longer finite; lower --learning-rate")
         yield loss_of_epoch
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, fused=True)
+    return torch.optim.SGD(
+        network.parameters(),
+        lr=rate,
+        momentum=recipe.momentum,
+        weight_decay=decay,
+        nesterov=recipe.nesterov and recipe.momentum > 0,
+        fused=True,
+    )
 
 
 def one_cycle(step: int, *, steps: int, warm_up: float) -> float:
