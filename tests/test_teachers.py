@@ -524,7 +524,7 @@ def test_a_run_that_names_code_runs_it_only_if_allowed(tmp_path, monkeypatch, ca
         Path("evil.py").write_text("raise SystemExit('it ran')\n")
         commands = [("distill", "--resume", "run")]
         if "teacher_path" in change:
-            commands += [("signals", "run"), ("synthesize", "run", "--out", "out.npz")]
+            commands += [("verdict", "run"), ("synthesize", "run", "--out", "out.npz")]
             commands += [("finetune", "run", "--data", "digits", "--per-class", 1, "--out", "t")]
         for command in commands:
             assert zskt(*command) == 2

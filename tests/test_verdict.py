@@ -2,6 +2,7 @@
 
 import json
 from math import log
+from typing import Any
 
 import pytest
 import torch
@@ -63,17 +64,22 @@ def flat(seed):
 def test_a_student_that_is_its_teacher():
     teacher, generator = flat(0), Generator((1, 8, 8), 10, width=8)
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
-    found = signals(teacher, teacher, generator, past=[generator], average=teacher, images=40)
+    card = Card(architecture=None, input_size=(1, 8, 8))
+    drawing: dict[str, Any] = {"generator": generator, "images": 40}
+    found = signals(teacher, teacher, card, **drawing, past=[generator], average=teacher)
     kinds = ("stream", "past", "blends", "noise", "fields", "leaves")
     assert all(found[f"{kind}_agreement"] == 1 for kind in kinds)
     assert all(found[f"{kind}_divergence"] == pytest.approx(0, abs=1e-9) for kind in kinds)
     assert found["drift"] == 0
     assert all(torch.equal(before[name], it) for name, it in generator.state_dict().items())
-    other = signals(teacher, flat(1), generator, average=teacher, images=40)
+    other = signals(teacher, flat(1), card, **drawing, average=teacher)
     assert other["noise_agreement"] < 1
     assert other["drift"] > 0
     assert "past_agreement" not in other
-    assert signals(teacher, flat(1), generator, images=40).keys() == other.keys() - {"drift"}
+    assert signals(teacher, flat(1), card, **drawing).keys() == other.keys() - {"drift"}
+    of_probes = signals(teacher, flat(1), card, images=40)
+    assert of_probes.items() <= other.items()
+    assert "stream_agreement" not in of_probes
 
 
 def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):
@@ -93,8 +99,8 @@ def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):
     close = load(tmp_path / "run/generator.safetensors")
     assert not same_weights(last, close)  # 16 bits beside 32
     torch.testing.assert_close(last.draw[0].weight, close.draw[0].weight, rtol=1e-2, atol=1e-3)
-    assert zskt("signals", "run", "--images", 8, "--results", "signals.json") == 0
-    (row,) = json.loads((tmp_path / "signals.json").read_text())["rows"]
+    assert zskt("verdict", "run", "--images", 8, "--results", "verdict.json") == 0
+    (row,) = json.loads((tmp_path / "verdict.json").read_text())["rows"]
     assert 0 <= row["past_agreement"] <= 1
     assert "drift" in row
     assert zskt("distill", *words, "--out", "run", "--overwrite", "--until", 1) == 0
@@ -108,5 +114,5 @@ def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):
         "--images must be 2": ("run", "--images", 1),
         "holds no run": ("none",),
     }.items():
-        assert zskt("signals", *given) == 2
+        assert zskt("verdict", *given) == 2
         assert sentence in capsys.readouterr().err

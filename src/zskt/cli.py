@@ -21,7 +21,7 @@ COMMANDS = {
     "finetune": "Continue a zero-shot student with a few real images of each class.",
     "reproduce": "Make a table or figure of the paper.",
     "toy": "Play the game in the plane, in a minute: the paper's Fig. 1.",
-    "signals": "Measure a finished run without data.",
+    "verdict": "Tell how good a finished run's student seems, without data.",
     "compare": "Put networks beside each other: what they cost, how good they are.",
     "synthesize": "Draw images with a run's generator, with what the teacher says of them.",
     "export": "Write a student as a file to deploy, checked by running it.",

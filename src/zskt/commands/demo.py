@@ -15,6 +15,7 @@ from torch import nn
 from zskt.commands.evaluate import leave
 from zskt.commands.table import print_rows
 from zskt.commands.train import train_command
+from zskt.commands.verdict import tell_verdict
 from zskt.comparison import Contender, compare, normalisation_of
 from zskt.data import load_data
 from zskt.evaluation import Judge, predict
@@ -101,6 +102,8 @@ def _distil_and_judge(
         out=folder, overwrite=overwrite, card=replace(card, architecture=STUDENT),
         about={"command": command(), "command_name": "demo"},
     )  # fmt: skip
+
+    tell_verdict(folder, teacher, distilled, card)
 
     # Only now is a real image looked at.
     data = load_data("digits")

@@ -12,6 +12,7 @@ from torch import nn
 
 from zskt.commands.evaluate import evaluate_command
 from zskt.commands.teacher_options import TeacherOptions, Words, check_code, of_run
+from zskt.commands.verdict import tell_verdict
 from zskt.comparison import check_fits, normalisation_of
 from zskt.data import load_data
 from zskt.devices import resolve
@@ -115,7 +116,7 @@ def distill_command(
             init=student_init, out=out, name=method, method=chosen, run=run, data=data,
             data_dir=data_dir or Path("data"),
         )  # fmt: skip
-    _report(job, _distil(job, overwrite=overwrite), results)
+    _report(job, *_distil(job, overwrite=overwrite), results)
 
 
 def _only_how(run: Run) -> bool:
@@ -165,7 +166,7 @@ def _resumed(
     )
 
 
-def _distil(job: Job, *, overwrite: bool) -> Distilled:
+def _distil(job: Job, *, overwrite: bool) -> tuple[nn.Module, Distilled]:
     """Build the networks and play."""
     _keep_teacher(job)
     taught = job.options.load(job.teacher)
@@ -198,7 +199,7 @@ def _distil(job: Job, *, overwrite: bool) -> Distilled:
     about |= {"teacher_path": _resolved(job.teacher)}
     about |= {"data_dir": str(job.data_dir.resolve()), **_asked(job), "student": name}
     try:
-        return distill(
+        return teacher, distill(
             teacher,
             student,
             input_size=card.input_size,
@@ -251,10 +252,12 @@ def _keep_teacher(job: Job) -> None:
                 raise UserError(f"the teacher lies in {job.out}; give another --out")
 
 
-def _report(job: Job, distilled: Distilled, results: Path | None) -> None:
-    """Write the result and the pictures, and judge the student if there is a test set."""
+def _report(job: Job, teacher: nn.Module, distilled: Distilled, results: Path | None) -> None:
+    """Tell how good the student seems, write the result and pictures, judge it on a test set."""
     last, folder = distilled.history[-1], RunFolder(job.out)
     print(f"student: {job.out / 'student.safetensors'} after {last['round']} rounds")
+    card = read_classifier_card(job.out / "student.safetensors")
+    verdict = tell_verdict(job.out, teacher, distilled, card)
     if job.data is not None:
         evaluate_command(
             job.out, teacher=job.teacher, options=replace(job.options, allow_code=True),
@@ -263,8 +266,7 @@ def _report(job: Job, distilled: Distilled, results: Path | None) -> None:
     else:
         draw_run(folder)
     judged = json.loads((job.out / "evaluation.json").read_text())["rows"] if job.data else []
-    card = read_classifier_card(job.out / "student.safetensors")
-    text = model_card(folder.settings(), card, last, distilled.student, judged)
+    text = model_card(folder.settings(), card, last, distilled.student, verdict, judged)
     write_atomically(job.out / "README.md", text)
     # Last, because a run with a result counts as finished.
     write_result(

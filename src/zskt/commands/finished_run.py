@@ -23,6 +23,15 @@ def generator_of(run: Path) -> Path:
     return file
 
 
+def past_generators(run: Path) -> list[Generator]:
+    """A run's generator as it was earlier, oldest first; none where they were not kept."""
+    folder = RunFolder(run)
+    last = folder.metrics()[-1]["round"]
+    kept = sorted(folder.snapshots.glob("generator-*.safetensors"))
+    before = [load(each) for each in kept if int(each.stem.rpartition("-")[2]) < last]
+    return [each for each in before if isinstance(each, Generator)]
+
+
 def teacher_of(run: Path, teacher: str | None, *, allow_code: bool) -> Teacher:
     """A run's teacher, from where it lay or from another place.
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from zskt.methods import METHODS
 from zskt.model_file import Card, parameters
+from zskt.verdict.judgement import Verdict
 
 LIMITS = """
 - **Accuracy on real images is unknown until it is tested on some.** The student has seen none, and
@@ -28,6 +29,7 @@ def model_card(
     card: Card,
     last: dict[str, Any],
     student: nn.Module,
+    verdict: Verdict,
     judged: Sequence[dict[str, Any]],
 ) -> str:
     """The text of the card.
@@ -37,6 +39,7 @@ def model_card(
         card: of the student's file.
         last: the last row of its metrics.
         student: the network.
+        verdict: how good it seems without data.
         judged: rows of an evaluation on real images; empty if there was none.
     """
     size = "x".join(map(str, card.input_size))
@@ -89,7 +92,9 @@ def model_card(
         "",
         "## How good it is",
         "",
-        *(_table(judged) if judged else [_untested(last)]),
+        f"Told without data: **{verdict.word}**; {verdict.reason}.",
+        "",
+        *(_table(judged) if judged else ["It has not been tested on real images."]),
         "",
         "## Limits",
         "",
@@ -119,12 +124,3 @@ def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
     return head + [
         f"| {row['network']} | {row['accuracy']:.2%} | {row['agreement']:.2%} |" for row in rows
     ]
-
-
-def _untested(last: dict[str, Any]) -> str:
-    """What the run itself tells."""
-    loss = last.get("student_loss")
-    told = (
-        "" if loss is None else f" Its loss on generated images was {loss:.3g} in the last round."
-    )
-    return f"It has not been tested on real images.{told}"

@@ -20,8 +20,8 @@ from zskt.training.checkpoint import read_state, write_state
 
 LEFT_BY_A_RUN = (
     "student.safetensors", "student-average.safetensors", "generator.safetensors",
-    "model.safetensors", "result.json", "evaluation.json", "generated.png", "curves.png",
-    "README.md", "confusion.png", "panels.png", "toy.gif", "noise.png",
+    "model.safetensors", "result.json", "evaluation.json", "verdict.json", "README.md",
+    "generated.png", "curves.png", "confusion.png", "panels.png", "toy.gif", "noise.png",
 )  # fmt: skip
 
 

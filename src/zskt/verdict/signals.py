@@ -4,7 +4,7 @@
                                                          entropy, balance of classes
     of images that its past selves draw, in equal parts  agreement, KL(T || S)
     of probes (see `probes.py`) and blends                agreement, KL(T || S)
-    of the student beside its moving average             drift: share of images on which they differ
+    of the student beside its moving average             drift: share of dead leaves they differ on
 
 Everything is in eval mode, in float32.
 """
@@ -18,8 +18,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zskt.evaluation import agreement
+from zskt.model_file import Card
 from zskt.modes import evaluating
-from zskt.networks.generator import Bounds, Generator
+from zskt.networks.generator import Generator
 from zskt.verdict.probes import blends, probes
 
 Images = Float[Tensor, "count channels height width"]
@@ -33,9 +34,9 @@ SEED = 1_000_003
 def signals(
     teacher: nn.Module,
     student: nn.Module,
-    generator: Generator,
+    card: Card,
     *,
-    bounds: Bounds | None = None,
+    generator: Generator | None = None,
     past: Sequence[Generator] = (),
     average: nn.Module | None = None,
     images: int = IMAGES,
@@ -45,8 +46,8 @@ def signals(
     Args:
         teacher: from images to logits, on the CPU like the others.
         student: likewise.
-        generator: as it was after the last round.
-        bounds: lowest and highest pixel of each channel; None if they are not known.
+        card: of the student: its input size, and its normalisation if that is known.
+        generator: as it was after the last round, if the method has one.
         past: the generator as it was earlier in the run.
         average: the student's moving average.
         images: how many of each kind.
@@ -54,11 +55,13 @@ def signals(
     Returns:
         Numbers by name; shares from 0 to 1, divergences in nats for each image.
     """
-    drawn = _drawn([generator], images)
-    sets = {"stream": drawn, "blends": blends(drawn)}
+    sets: dict[str, Images] = {}
+    if generator is not None:
+        sets["stream"] = _drawn([generator], images)
+        sets["blends"] = blends(sets["stream"])
     if past:
         sets["past"] = _drawn(past, images)
-    sets |= probes(images, generator.output_size, bounds, SEED)
+    sets |= probes(images, card.input_size, card.bounds, SEED)
     found: dict[str, float] = {}
     for name, kind in sets.items():
         target, said = _said(teacher, kind), _said(student, kind)
@@ -66,8 +69,8 @@ def signals(
         found[f"{name}_divergence"] = divergence(target, said)
         if name == "stream":
             found |= variety(target)
-            if average is not None:
-                found["drift"] = 1 - agreement(said, _said(average, kind))
+        if name == "leaves" and average is not None:
+            found["drift"] = 1 - agreement(said, _said(average, kind))
     return found
 
 

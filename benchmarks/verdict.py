@@ -1,0 +1,141 @@
+"""Which signal, measured without data, ranks students as a test set ranks them?
+
+    uv run python benchmarks/verdict.py --mnist mnist --cifar10 cifar10 --out results/verdict.json
+
+Makes the runs that are not there yet, good and bad ones on three data sets, and writes for each its
+signals beside its accuracy on real images as a share of its teacher's. `--also` takes further
+finished runs, which must hold an evaluation.json. The rank correlations are written to a second
+file, `...-ranks.json`: of all runs, and the mean over the data sets of those within each.
+"""
+
+import argparse
+import json
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from zskt.commands.demo import METHOD, STUDENT
+from zskt.commands.distill import distill_command
+from zskt.commands.table import print_table
+from zskt.commands.train import train_command
+from zskt.commands.verdict import signals_of
+from zskt.methods import ZSKT
+from zskt.reproduce.protocol import PROTOCOLS
+from zskt.results import write_result
+from zskt.training.run import Run
+
+WEAK: tuple[dict[str, Any], ...] = (
+    {"generator_learning_rate": 1e-6},
+    {"student_learning_rate": 0.1},
+    {"student_learning_rate": 2e-5},
+    {"student_steps": 1},
+    {"discrepancy": "reverse-kl"},
+    {"generator_width": 4},
+)
+"""Settings that hurt, one at a time."""
+TEACHER = "src/zskt/assets/digits-teacher.safetensors"
+SHORT = (10, 30, 100, 300)
+CIFAR = replace(PROTOCOLS["cifar10"].method, fresh_noise=True)
+
+
+def main() -> None:
+    """Make the runs, measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mnist", default="mnist")
+    parser.add_argument("--cifar10", default="cifar10")
+    parser.add_argument("--runs", type=Path, default=Path("runs/verdict"))
+    parser.add_argument("--also", type=Path, nargs="*", default=[])
+    parser.add_argument("--only", nargs="+", default=["digits", "mnist", "cifar10"])
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    start = time.monotonic()
+    if "digits" in asked.only:
+        for seed in (0, 1):
+            study(asked.runs, TEACHER, STUDENT, "digits", METHOD, (*SHORT, 400), 100, seed)
+    if "mnist" in asked.only:
+        protocol, teacher = PROTOCOLS["mnist"], asked.runs / "mnist-teacher"
+        if not (teacher / "result.json").exists():
+            train_command("lenet", data=asked.mnist, out=teacher, recipe=protocol.teacher)
+        study(asked.runs, str(teacher), "lenet", asked.mnist, protocol.method, (*SHORT, 1000), 300)
+    if "cifar10" in asked.only:
+        teacher = "teachers/wrn-16-2.safetensors"
+        study(asked.runs, teacher, "wrn-16-1", asked.cifar10, CIFAR, SHORT, 30, weak=WEAK[:2])
+    rows = [row_of(run) for run in (*sorted(asked.runs.glob("*-rounds-*")), *asked.also)]
+    ranks = correlations(rows)
+    print_table(ranks)
+    if asked.out is not None:
+        settings = {"runs": str(asked.runs), "also": [str(run) for run in asked.also]}
+        about: dict[str, Any] = {"seeds": [0, 1], "settings": settings}
+        about["seconds"] = time.monotonic() - start
+        write_result(asked.out, rows=rows, **about)
+        write_result(asked.out.with_stem(asked.out.stem + "-ranks"), rows=ranks, **about)
+
+
+def study(
+    runs: Path,
+    teacher: str,
+    student: str,
+    data: str,
+    method: ZSKT,
+    lengths: tuple[int, ...],
+    weak_length: int,
+    seed: int = 0,
+    weak: tuple[dict[str, Any], ...] = WEAK,
+) -> None:
+    """Runs of several lengths, and of one length with settings that hurt."""
+    wanted = [({}, rounds) for rounds in lengths] + [(changes, weak_length) for changes in weak]
+    for changes, rounds in wanted:
+        words = [f"{name.replace('_', '-')}-{value}" for name, value in changes.items()]
+        out = runs / "-".join([Path(data).stem, *words, f"rounds-{rounds}", f"seed-{seed}"])
+        if not (out / "result.json").exists():
+            distill_command(
+                teacher=teacher, student=student, out=out, settings=replace(method, **changes),
+                run=Run(rounds=rounds, seed=seed), data=data, overwrite=True,
+            )  # fmt: skip
+
+
+def row_of(run: Path) -> dict[str, Any]:
+    """The signals of a run beside how good its student is."""
+    settings = json.loads((run / "settings.json").read_text())
+    judged = json.loads((run / "evaluation.json").read_text())["rows"]
+    teacher, student = judged[0]["accuracy"], judged[1]["accuracy"]
+    rounds = settings["run"]["rounds"]
+    row = {"run": run.name, "data": Path(settings["data"]).stem, "rounds": rounds}
+    row |= {"test_accuracy": student, "share_of_teacher": student / teacher}
+    return row | signals_of(run)
+
+
+def correlations(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Spearman's, of each signal with the share of the teacher's accuracy, best first.
+
+    Divergences, drift and the entropy count turned round, so that more is always better.
+    """
+    names = list(dict.fromkeys(name for row in rows for name in row))[5:]
+    by_data = {row["data"]: [] for row in rows}
+    for row in rows:
+        by_data[row["data"]].append(row)
+    found = []
+    for name in names:
+        within = {data: spearman(name, some) for data, some in by_data.items()}
+        known = [value for value in within.values() if not math.isnan(value)]
+        overall = {"all": spearman(name, rows), "mean_within": fmean(known) if known else math.nan}
+        found.append({"signal": name, **overall, **within})
+    return sorted(found, key=lambda row: -row["mean_within"])
+
+
+def spearman(name: str, rows: list[dict[str, Any]]) -> float:
+    """The rank correlation of a signal with the share of the teacher's accuracy."""
+    from scipy.stats import spearmanr
+
+    known = [(row[name], row["share_of_teacher"]) for row in rows if row.get(name) is not None]
+    sign = -1 if name.endswith("divergence") or name in ("drift", "entropy") else 1
+    if len({value for value, _ in known}) < 3:
+        return math.nan
+    return sign * float(spearmanr(*zip(*known, strict=True)).statistic)
+
+
+if __name__ == "__main__":
+    main()
