@@ -27,7 +27,7 @@ CASES = {
         " --out {runs}/from-onnx",
     ),
     "timm ResNet": (
-        f"train timm:resnet18 --network-arg {RESNET} --data {{cifar10}} --flips --epochs 20"
+        f"train timm:resnet18 --network-arg {RESNET} --data {{cifar10}} --flips --epochs 16"
         " --out {runs}/resnet",
         "distill --teacher {runs}/resnet --student timm:mobilenetv2_050 --student-arg"
         " output_stride=8 --attention 0 --rounds 3000 --evaluate-every 250 --data {cifar10}"

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 Word = Literal["good", "doubtful", "failed"]
-GOOD = 0.8
-FAILED = 0.5
+GOOD = 0.7
+FAILED = 0.3
 """Agreement on dead leaves, as a share of the images, from and below which a run is called so."""
+BALANCED = 0.6
+"""Entropy of the classes that the generator drew, as a share of the largest; below, some are missing."""
 
 
 class Verdict(NamedTuple):
@@ -28,5 +30,11 @@ class Verdict(NamedTuple):
 def judged(signals: Mapping[str, float]) -> Verdict:
     """The verdict on what `zskt.verdict.signals.signals` measured."""
     agreement = signals["leaves_agreement"]
-    word: Word = "good" if agreement >= GOOD else "failed" if agreement < FAILED else "doubtful"
-    return Verdict(word, f"agrees with its teacher on {agreement:.0%} of images it has never seen")
+    told = f"the student agrees with its teacher on {agreement:.0%} of images that none has seen"
+    if agreement < FAILED:
+        return Verdict("failed", f"{told}; play more rounds, or change the settings")
+    if signals.get("balance", 1.0) < BALANCED:
+        return Verdict("doubtful", "the generator left out classes; try another --seed")
+    if agreement < GOOD:
+        return Verdict("doubtful", f"{told}; test it on a few real ones, or play more rounds")
+    return Verdict("good", told)
