@@ -14,7 +14,7 @@ GOOD = 0.7
 FAILED = 0.3
 """Agreement on dead leaves, as a share of the images, from and below which a run is called so."""
 BALANCED = 0.6
-"""Entropy of the classes that the generator drew, as a share of the largest; below, some are missing."""
+"""Entropy of the classes that the generator drew, 0 to 1; below it some are missing."""
 
 
 class Verdict(NamedTuple):
