@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from zskt.data import ImageData, Split, balanced_subset
-from zskt.devices import make_fabric
+from zskt.devices import attention_kernel, make_fabric
 from zskt.errors import UserError
 from zskt.evaluation import Normalisation, accuracy, agreement, confusion, predict
 from zskt.networks import create
@@ -96,6 +96,14 @@ def test_predicting_leaves_the_network_as_it_was(data):
     predict(network, data.test, Normalisation(data.mean, data.std))
     assert network.training
     assert torch.equal(network.bn.running_mean, before)
+
+
+def test_transformers_attend_by_matrix_products_in_bf16_on_a_cpu_only():
+    fused = torch.backends.cuda.flash_sdp_enabled  # said of every device
+    for precision, kept in {"bf16": False, "32": True}.items():
+        with attention_kernel(make_fabric("cpu", precision)):
+            assert fused() is kept
+        assert fused()
 
 
 def test_rates_drop_to_a_fifth_three_times():

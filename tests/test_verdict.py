@@ -12,6 +12,7 @@ from players import same_weights, zskt
 from zskt.model_file import Card, load, write_network
 from zskt.networks import create
 from zskt.networks.generator import Generator
+from zskt.verdict.judgement import judged
 from zskt.verdict.probes import blends, leaves, probes
 from zskt.verdict.signals import divergence, signals, variety
 
@@ -82,6 +83,20 @@ def test_a_student_that_is_its_teacher():
     assert "stream_agreement" not in of_probes
 
 
+@pytest.mark.parametrize(
+    ("agreement", "balance", "word"),
+    [(0.9, 0.9, "good"), (0.9, 0.3, "doubtful"), (0.5, 0.9, "doubtful"), (0.2, 0.3, "failed")],
+)
+def test_the_verdict(agreement, balance, word):
+    found = judged({"leaves_agreement": agreement, "balance": balance})
+    assert found.word == word
+    assert ("classes" in found.reason) == (balance < 0.5 and word == "doubtful")
+
+
+def test_a_method_without_a_generator_has_a_verdict():
+    assert judged({"leaves_agreement": 0.75}).word == "good"
+
+
 def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
@@ -103,6 +118,10 @@ def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):
     (row,) = json.loads((tmp_path / "verdict.json").read_text())["rows"]
     assert 0 <= row["past_agreement"] <= 1
     assert "drift" in row
+    assert row["word"] in capsys.readouterr().out
+    (left,) = json.loads((tmp_path / "run/verdict.json").read_text())["rows"]
+    assert left["leaves_agreement"] == pytest.approx(row["leaves_agreement"], abs=0.15)
+    assert f"**{left['word']}**; {left['reason']}" in (tmp_path / "run/README.md").read_text()
     assert zskt("distill", *words, "--out", "run", "--overwrite", "--until", 1) == 0
     assert not list((tmp_path / "run/snapshots").iterdir())
     capsys.readouterr()

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from zskt.devices import make_fabric, resolve
+from zskt.devices import attention_kernel, make_fabric, resolve
 from zskt.game import Game, Method
 from zskt.methods import ZSKT
 from zskt.model_file import Card
@@ -117,7 +117,7 @@ def distill(
     cuda = [fabric.device] if fabric.device.type == "cuda" else []
     line = ProgressLine("rounds", run.end, recorder.round, shown=progress)
     try:
-        with torch.random.fork_rng(cuda), stop_request() as stop, line:
+        with torch.random.fork_rng(cuda), attention_kernel(fabric), stop_request() as stop, line:
             torch.manual_seed(run.seed)
             game = Game(
                 copy.deepcopy(teacher),

@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from zskt.data.batches import augment, normalise, shuffled
 from zskt.data.image_data import ImageData, Split
+from zskt.devices import attention_kernel
 from zskt.errors import UserError, check_settings
 from zskt.training.lessons import Lesson, labels_alone
 
@@ -120,9 +121,10 @@ def epochs(
             moved = augment(
                 images, random, padding=recipe.padding, flips=flips, cutout=recipe.cutout
             )
-            loss = lesson(normalise(moved, data.mean, data.std), labels)
             optimizer.zero_grad()
-            loss.backward()
+            with attention_kernel(fabric):
+                loss = lesson(normalise(moved, data.mean, data.std), labels)
+                loss.backward()
             optimizer.step()
             schedule.step()
             total += loss.detach()
