@@ -29,8 +29,8 @@ CASES = {
     "timm ResNet": (
         f"train timm:resnet18 --network-arg {RESNET} --data {{cifar10}} --flips --epochs 16"
         " --out {runs}/resnet",
-        "distill --teacher {runs}/resnet --student timm:mobilenetv2_050 --student-arg"
-        " output_stride=8 --attention 0 --rounds 3000 --evaluate-every 250 --data {cifar10}"
+        "distill --teacher {runs}/resnet --student timm:densenet121 --student-arg growth_rate=16"
+        " block_config=(6,6,6) --attention 0 --rounds 2000 --evaluate-every 250 --data {cifar10}"
         " --out {runs}/from-resnet",
     ),
     "ViT": (
