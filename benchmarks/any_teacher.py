@@ -74,8 +74,10 @@ def zskt(words: list[str]) -> None:
     out = place(words)
     if finished(words):
         return
-    if (out / "checkpoint").exists():
+    if words[0] == "distill" and (out / "settings.json").exists():
         words = ["distill", "--resume", str(out)]
+    elif words[0] == "train":
+        words = [*words, "--overwrite"]
     subprocess.run(["zskt", *words], check=True)
 
 

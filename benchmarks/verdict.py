@@ -3,19 +3,19 @@
     uv run python benchmarks/verdict.py --mnist mnist --cifar10 cifar10 --out results/verdict.json
 
 Makes the runs that are not there yet, good and bad ones on three data sets, and writes for each its
-signals beside its accuracy on real images as a share of its teacher's. `--also` takes further
-finished runs, which must hold an evaluation.json. The rank correlations are written to a second
-file, `...-ranks.json`: of all runs, and the mean over the data sets of those within each.
+signals and its verdict beside its accuracy on real images as a share of its teacher's. `--also`
+takes further finished runs, which must hold an evaluation.json. Beside OUT.json go OUT-ranks.json,
+the rank correlations of all runs and those within each data set, and OUT-words.json, how the runs
+did that were called good, doubtful and failed.
 """
 
 import argparse
 import json
-import math
 import time
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
-from typing import Any
+from statistics import fmean, median
+from typing import Any, get_args
 
 from zskt.commands.demo import METHOD, STUDENT
 from zskt.commands.distill import distill_command
@@ -26,6 +26,7 @@ from zskt.methods import ZSKT
 from zskt.reproduce.protocol import PROTOCOLS
 from zskt.results import write_result
 from zskt.training.run import Run
+from zskt.verdict.judgement import Word, judged
 
 WEAK: tuple[dict[str, Any], ...] = (
     {"generator_learning_rate": 1e-6},
@@ -63,14 +64,16 @@ def main() -> None:
         teacher = "teachers/wrn-16-2.safetensors"
         study(asked.runs, teacher, "wrn-16-1", asked.cifar10, CIFAR, SHORT, 30, weak=WEAK[:2])
     rows = [row_of(run) for run in (*sorted(asked.runs.glob("*-rounds-*")), *asked.also)]
-    ranks = correlations(rows)
+    ranks, words = correlations(rows), by_word(rows)
     print_table(ranks)
+    print_table(words)
     if asked.out is not None:
         settings = {"runs": str(asked.runs), "also": [str(run) for run in asked.also]}
         about: dict[str, Any] = {"seeds": [0], "settings": settings}
         about["seconds"] = time.monotonic() - start
         write_result(asked.out, rows=rows, **about)
         write_result(asked.out.with_stem(asked.out.stem + "-ranks"), rows=ranks, **about)
+        write_result(asked.out.with_stem(asked.out.stem + "-words"), rows=words, **about)
 
 
 def study(
@@ -98,12 +101,13 @@ def study(
 def row_of(run: Path) -> dict[str, Any]:
     """The signals of a run beside how good its student is."""
     settings = json.loads((run / "settings.json").read_text())
-    judged = json.loads((run / "evaluation.json").read_text())["rows"]
-    teacher, student = judged[0]["accuracy"], judged[1]["accuracy"]
+    looked = json.loads((run / "evaluation.json").read_text())["rows"]
+    teacher, student = looked[0]["accuracy"], looked[1]["accuracy"]
     rounds = settings["run"]["rounds"]
     row = {"run": run.name, "data": Path(settings["data"]).stem, "rounds": rounds}
-    row |= {"test_accuracy": student, "share_of_teacher": student / teacher}
-    return row | signals_of(run)
+    row |= {"test_accuracy": student, "share": student / teacher}
+    signals = signals_of(run)
+    return {**row, "verdict": judged(signals).word, **signals}
 
 
 def correlations(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -111,27 +115,38 @@ def correlations(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     Divergences, drift and the entropy count turned round, so that more is always better.
     """
-    names = list(dict.fromkeys(name for row in rows for name in row))[5:]
+    names = list(dict.fromkeys(name for row in rows for name in row))[6:]
     by_data = {row["data"]: [] for row in rows}
     for row in rows:
         by_data[row["data"]].append(row)
     found = []
     for name in names:
         within = {data: spearman(name, some) for data, some in by_data.items()}
-        known = [value for value in within.values() if not math.isnan(value)]
-        overall = {"all": spearman(name, rows), "mean_within": fmean(known) if known else math.nan}
-        found.append({"signal": name, **overall, **within})
-    return sorted(found, key=lambda row: -row["mean_within"])
+        known = [value for value in within.values() if value is not None]
+        mean = fmean(known) if known else None
+        found.append({"signal": name, "all": spearman(name, rows), "mean_within": mean, **within})
+    return sorted(found, key=lambda row: -(row["mean_within"] or 0))
 
 
-def spearman(name: str, rows: list[dict[str, Any]]) -> float:
-    """The rank correlation of a signal with the share of the teacher's accuracy."""
+def by_word(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How the runs did that have the same verdict."""
+    found = []
+    for word in get_args(Word):
+        shares = [row["share"] for row in rows if row["verdict"] == word]
+        middle = {"lowest_share": min(shares), "median_share": median(shares)} if shares else {}
+        highest = {"highest_share": max(shares)} if shares else {}
+        found.append({"verdict": word, "runs": len(shares), **middle, **highest})
+    return found
+
+
+def spearman(name: str, rows: list[dict[str, Any]]) -> float | None:
+    """The rank correlation of a signal with the share; None if it is nearly always the same."""
     from scipy.stats import spearmanr
 
-    known = [(row[name], row["share_of_teacher"]) for row in rows if row.get(name) is not None]
+    known = [(row[name], row["share"]) for row in rows if row.get(name) is not None]
     sign = -1 if name.endswith("divergence") or name in ("drift", "entropy") else 1
     if len({value for value, _ in known}) < 3:
-        return math.nan
+        return None
     return sign * float(spearmanr(*zip(*known, strict=True)).statistic)
 
 

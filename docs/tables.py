@@ -23,6 +23,9 @@ WORDS = (
     "variant",
     "lesson",
     "batch_norm",
+    "signal",
+    "verdict",
+    "teacher",
 )
 """Columns of words; all others are numbers."""
 TABLE = re.compile(r"(<!-- (results/\S+\.json) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -125,6 +125,10 @@ def test_another_method(tmp_path, teacher):
     assert zskt(*few(teacher, tmp_path / "run", "--method", "noise")) == 0
     assert zskt("distill", "--resume", tmp_path / "run") == 0
     assert not (tmp_path / "run" / "generator.safetensors").exists()
+    (found,) = json.loads((tmp_path / "run" / "verdict.json").read_text())["rows"]
+    assert found["word"] in ("good", "doubtful", "failed")
+    assert "noise_agreement" in found
+    assert "balance" not in found
 
 
 def test_distill_without_any_data(tmp_path, teacher):
@@ -137,10 +141,13 @@ def test_distill_without_any_data(tmp_path, teacher):
 def test_a_finished_run_may_be_resumed_and_stays_the_same(tmp_path, teacher):
     run = tmp_path / "run"
     assert zskt(*few(teacher, run)) == 0
-    files = [run / name for name in ("student.safetensors", "metrics.jsonl")]
+    files = [run / name for name in ("student.safetensors", "metrics.jsonl", "README.md")]
     before = [file.read_bytes() for file in files]
+    (verdict,) = json.loads((run / "verdict.json").read_text())["rows"]
+    assert "balance" in verdict
     assert zskt("distill", "--resume", run) == 0
     assert [file.read_bytes() for file in files] == before
+    assert json.loads((run / "verdict.json").read_text())["rows"] == [verdict]
 
 
 def test_demo_at_a_tiny_scale(tmp_path, capsys):

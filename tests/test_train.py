@@ -77,6 +77,8 @@ def test_one_cycle_goes_up_to_one_and_down_to_zero():
 
 
 def test_recipes_are_checked():
+    with pytest.raises(UserError, match="give adamw about"):
+        Recipe(optimizer="adamw")
     for wrong in ({"epochs": 0}, {"learning_rate": -1.0}, {"padding": -1}):
         with pytest.raises(UserError, match="must be"):
             Recipe(**wrong)
@@ -104,6 +106,20 @@ def test_transformers_attend_by_matrix_products_in_bf16_on_a_cpu_only():
         with attention_kernel(make_fabric("cpu", precision)):
             assert fused() is kept
         assert fused()
+
+
+def test_they_do_in_training(data):
+    torch.manual_seed(0)
+    network = create("wrn-10-1", classes=2, input_size=(1, 8, 8))
+    seen = []
+
+    def lesson(images, labels):
+        seen.append(torch.backends.cuda.flash_sdp_enabled())
+        return F.cross_entropy(network(images), labels)
+
+    recipe = Recipe(steps=2, batch_size=16, learning_rate=0.01)
+    list(epochs(network, data, recipe, make_fabric("cpu", "bf16"), lesson=lesson))
+    assert seen == [False, False]
 
 
 def test_rates_drop_to_a_fifth_three_times():

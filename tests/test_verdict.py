@@ -12,27 +12,25 @@ from players import same_weights, zskt
 from zskt.model_file import Card, load, write_network
 from zskt.networks import create
 from zskt.networks.generator import Generator
+from zskt.training.run_folder import RunFolder
 from zskt.verdict.judgement import judged
-from zskt.verdict.probes import blends, leaves, probes
-from zskt.verdict.signals import divergence, signals, variety
+from zskt.verdict.probes import PROBES, blends, leaves, probe
+from zskt.verdict.signals import divergence, kappa, signals, variety
 
 BOUNDS = ((-1.0, -2.0, -3.0), (1.0, 2.0, 4.0))
 
 
-def test_probes_lie_between_the_lowest_and_the_highest_pixel():
-    made = probes(16, (3, 20, 28), BOUNDS, seed=1)
-    assert made.keys() == {"noise", "fields", "leaves"}
-    for images in made.values():
-        assert images.shape == (16, 3, 20, 28)
-        for channel, low, high in zip(images.unbind(1), *BOUNDS, strict=True):
-            assert low <= channel.min() < channel.max() <= high
-            # No kind keeps to a corner of what a pixel can be.
-            assert channel.max() - channel.min() > 0.7 * (high - low)
-    again = probes(16, (3, 20, 28), BOUNDS, seed=1)
-    assert all(torch.equal(made[name], again[name]) for name in made)
-    other = probes(16, (3, 20, 28), BOUNDS, seed=2)
-    assert not any(torch.equal(made[name], other[name]) for name in made)
-    assert probes(2, (1, 8, 8), None)["noise"].abs().max() <= 2
+@pytest.mark.parametrize("kind", PROBES)
+def test_probes_lie_between_the_lowest_and_the_highest_pixel(kind):
+    images = probe(kind, 16, (3, 20, 28), BOUNDS, seed=1)
+    assert images.shape == (16, 3, 20, 28)
+    for channel, low, high in zip(images.unbind(1), *BOUNDS, strict=True):
+        assert low <= channel.min() < channel.max() <= high
+        # No kind keeps to a corner of what a pixel can be.
+        assert channel.max() - channel.min() > 0.7 * (high - low)
+    assert torch.equal(images, probe(kind, 16, (3, 20, 28), BOUNDS, seed=1))
+    assert not torch.equal(images, probe(kind, 16, (3, 20, 28), BOUNDS, seed=2))
+    assert probe(kind, 2, (1, 8, 8), None).abs().max() <= 2
 
 
 def test_leaves_have_edges_and_flat_parts():
@@ -55,6 +53,8 @@ def test_divergence_and_variety():
     assert variety(unsure)["entropy"] == pytest.approx(1)
     assert variety(torch.eye(4) * 50) == pytest.approx({"entropy": 0, "balance": 1}, abs=1e-9)
     assert variety(sure.expand(9, 2))["balance"] == 0
+    # Three images of three classes could not be spread more evenly over a hundred.
+    assert variety(torch.eye(3, 100) * 50)["balance"] == pytest.approx(1)
 
 
 def flat(seed):
@@ -84,17 +84,28 @@ def test_a_student_that_is_its_teacher():
 
 
 @pytest.mark.parametrize(
-    ("agreement", "balance", "word"),
-    [(0.9, 0.9, "good"), (0.9, 0.3, "doubtful"), (0.5, 0.9, "doubtful"), (0.2, 0.3, "failed")],
+    ("agrees", "balance", "word"),
+    [(0.9, 0.9, "good"), (0.9, 0.3, "doubtful"), (0.5, 0.9, "doubtful"), (0.1, 0.3, "failed")],
 )
-def test_the_verdict(agreement, balance, word):
-    found = judged({"leaves_agreement": agreement, "balance": balance})
+def test_the_verdict(agrees, balance, word):
+    found = judged({"leaves_kappa": agrees, "leaves_agreement": agrees, "balance": balance})
     assert found.word == word
     assert ("classes" in found.reason) == (balance < 0.5 and word == "doubtful")
 
 
-def test_a_method_without_a_generator_has_a_verdict():
-    assert judged({"leaves_agreement": 0.75}).word == "good"
+def test_a_student_that_always_says_the_same_has_failed():
+    """Though its teacher says that too, of nine images in ten."""
+    target, constant = torch.zeros(100, 10), torch.zeros(100, 10)
+    target[:90, 3] = constant[:, 3] = 1
+    target[90:, 4] = 1
+    assert kappa(target, constant) == pytest.approx(0)
+    assert kappa(target, target) == 1
+    assert kappa(constant, constant) == 0
+    # By hand: 95 of 100 agree; by chance 0.9 * 0.95 + 0.1 * 0.05 would.
+    nearly = target.clone()
+    nearly[90:95] = constant[:5]
+    assert kappa(target, nearly) == pytest.approx((0.95 - 0.86) / 0.14)
+    assert judged({"leaves_kappa": 0.0, "leaves_agreement": 0.9}).word == "failed"
 
 
 def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):
@@ -127,6 +138,7 @@ def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):
     assert f"**{left['word']}**; {left['reason']}" in (tmp_path / "run/README.md").read_text()
     assert zskt("distill", *words, "--out", "run", "--overwrite", "--until", 1) == 0
     assert not list((tmp_path / "run/snapshots").iterdir())
+    RunFolder(tmp_path / "trained").create({"command_name": "train"}, overwrite=False)
     capsys.readouterr()
     write_network(
         tmp_path / "teacher.safetensors", create("wrn-10-2", classes=4, input_size=(1, 8, 8)), card
@@ -135,6 +147,7 @@ def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):
         "is not the teacher of": ("run",),
         "--images must be 2": ("run", "--images", 1),
         "holds no run": ("none",),
+        "was not made by zskt distill": ("trained",),
     }.items():
         assert zskt("verdict", *given) == 2
         assert sentence in capsys.readouterr().err

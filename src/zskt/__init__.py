@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from zskt.training.distill import Distilled as Distilled
     from zskt.training.distill import distill as distill
     from zskt.training.run import Run as Run
+    from zskt.verdict.judgement import judged as judged
+    from zskt.verdict.signals import signals as signals
 
 _HOME = {
     "Card": "zskt.model_file",
@@ -27,10 +29,12 @@ _HOME = {
     "ZSKT": "zskt.methods",
     "create": "zskt.networks",
     "distill": "zskt.training.distill",
+    "judged": "zskt.verdict.judgement",
     "load": "zskt.model_file",
     "load_data": "zskt.data",
     "load_teacher": "zskt.teachers",
     "load_weights": "zskt.model_file",
+    "signals": "zskt.verdict.signals",
 }
 __all__ = sorted(_HOME)
 

@@ -103,7 +103,7 @@ def _distil_and_judge(
         about={"command": command(), "command_name": "demo"},
     )  # fmt: skip
 
-    tell_verdict(folder, teacher, distilled, card)
+    tell_verdict(folder, teacher, run.device)
 
     # Only now is a real image looked at.
     data = load_data("digits")

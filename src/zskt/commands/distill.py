@@ -257,7 +257,7 @@ def _report(job: Job, teacher: nn.Module, distilled: Distilled, results: Path | 
     last, folder = distilled.history[-1], RunFolder(job.out)
     print(f"student: {job.out / 'student.safetensors'} after {last['round']} rounds")
     card = read_classifier_card(job.out / "student.safetensors")
-    verdict = tell_verdict(job.out, teacher, distilled, card)
+    verdict = tell_verdict(job.out, teacher, job.run.device)
     if job.data is not None:
         evaluate_command(
             job.out, teacher=job.teacher, options=replace(job.options, allow_code=True),

@@ -61,6 +61,7 @@ def export_command(
     form = _checked(out, format, pixels=pixels, int8=int8, half=half, overwrite=overwrite)
     if calibration_images < 1 or not tolerance > 0:
         raise UserError("--calibration-images and --tolerance must be above zero")
+    calibrated_by = generator_of(run) if int8 else run
     file = network_file(run)
     card = read_classifier_card(file)
     if pixels != "normalised" and card.mean is None:
@@ -97,7 +98,7 @@ def export_command(
         if test is not None:
             print(f"accuracy of the student: {test.accuracy(student):.2%}")
         if int8:
-            calibrating = as_taken(drawn(generator_of(run), calibration_images), card, pixels)
+            calibrating = as_taken(drawn(calibrated_by, calibration_images), card, pixels)
             quantise(draft, draft, calibrating)
             difference = largest_difference(draft, form, student, images)
             print(f"with 8 bits: {difference:.1e} of the largest logit, on random images")

@@ -5,14 +5,12 @@ from pathlib import Path
 
 from torch import nn
 
-from zskt.commands.finished_run import past_generators, teacher_of
+from zskt.commands.finished_run import drawing_of, past_generators, teacher_of
 from zskt.commands.table import print_table
+from zskt.devices import make_fabric
 from zskt.errors import UserError
-from zskt.model_file import AVERAGE, Card, load, read_classifier_card
-from zskt.networks.generator import Generator
+from zskt.model_file import AVERAGE, load, read_classifier_card
 from zskt.results import write_result
-from zskt.training.distill import Distilled
-from zskt.training.run_folder import RunFolder
 from zskt.verdict.judgement import Verdict, judged
 from zskt.verdict.signals import IMAGES, SEED, signals
 
@@ -44,18 +42,10 @@ def verdict_command(
         _write(results, run, found, images, time.monotonic() - start)
 
 
-def tell_verdict(run: Path, teacher: nn.Module, distilled: Distilled, card: Card) -> Verdict:
+def tell_verdict(run: Path, teacher: nn.Module, device: str) -> Verdict:
     """Print the verdict on a run that has just ended, and leave it there with its signals."""
     start = time.monotonic()
-    generator = distilled.generator
-    found = signals(
-        teacher,
-        distilled.student,
-        card,
-        generator=generator if isinstance(generator, Generator) else None,
-        past=past_generators(run),
-        average=distilled.average,
-    )
+    found = measured(run, teacher, device=device, allow_code=True)
     _write(run / "verdict.json", run, found, IMAGES, time.monotonic() - start)
     verdict = judged(found)
     print(verdict)
@@ -70,20 +60,30 @@ def signals_of(
     Raises:
         UserError: if it holds no finished run, or the teacher is not the run's.
     """
-    student = run / "student.safetensors"
-    if RunFolder(run).settings().get("command_name") != "distill" or not student.is_file():
-        raise UserError(f"{run} has no student; give the folder of a finished zskt distill run")
     taught = teacher_of(run, teacher, allow_code=allow_code)
-    generator, average = run / "generator.safetensors", run / AVERAGE
-    drawing = load(generator) if generator.is_file() else None
-    assert drawing is None or isinstance(drawing, Generator)
+    if not (run / "student.safetensors").is_file():
+        raise UserError(f"{run} has no student; give the folder of a finished zskt distill run")
+    return measured(run, taught.network, images=images, allow_code=allow_code)
+
+
+def measured(
+    run: Path,
+    teacher: nn.Module,
+    *,
+    images: int = IMAGES,
+    allow_code: bool = False,
+    device: str = "cpu",
+) -> dict[str, float]:
+    """The signals of a run folder beside its teacher, which is moved to the device."""
+    student, average = run / "student.safetensors", run / AVERAGE
+    where = make_fabric(device, "32").device
     return signals(
-        taught.network,
-        load(student, allow_code=allow_code),
+        teacher.to(where),
+        load(student, allow_code=allow_code).to(where),
         read_classifier_card(student),
-        generator=drawing,
+        generator=drawing_of(run / "generator.safetensors"),
         past=past_generators(run),
-        average=load(average, allow_code=allow_code) if average.is_file() else None,
+        average=load(average, allow_code=allow_code).to(where) if average.is_file() else None,
         images=images,
     )
 

@@ -276,7 +276,7 @@ def digest_of(file: Path | None, network: nn.Module) -> str:
     Of both for ONNX, whose weights may lie in another file beside it.
     """
     summed = sha256(file.read_bytes() if file else b"")
-    if file is None or file.suffix == ".onnx":
+    if file is None or file.suffix.lower() == ".onnx":
         for name, tensor in sorted(network.state_dict().items()):
             summed.update(name.encode())
             if torch.is_tensor(tensor):

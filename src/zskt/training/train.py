@@ -18,6 +18,9 @@ from zskt.devices import attention_kernel
 from zskt.errors import UserError, check_settings
 from zskt.training.lessons import Lesson, labels_alone
 
+ADAMW_MOST = 0.05
+"""A learning rate above it is one that was meant for SGD."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -57,6 +60,10 @@ class Recipe:
     """Epochs between two looks at the test split; nothing acts on them."""
 
     def __post_init__(self):
+        if self.optimizer == "adamw" and self.learning_rate > ADAMW_MOST:
+            raise UserError(
+                f"--learning-rate {self.learning_rate} is one for SGD; give adamw about 0.001"
+            )
         check_settings(
             self,
             "warm_up",

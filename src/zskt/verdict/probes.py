@@ -27,24 +27,22 @@ UNKNOWN: float = 2.0
 """Where the normalisation is not known, pixels are taken to lie so many spreads around zero."""
 
 
-def probes(
-    count: int, input_size: tuple[int, int, int], bounds: Bounds | None, seed: int = 0
-) -> dict[str, Images]:
-    """Normalised images by name; blends are not among them.
+def probe(
+    kind: str, count: int, input_size: tuple[int, int, int], bounds: Bounds | None, seed: int = 0
+) -> Images:
+    """Normalised images of one kind.
 
     Args:
-        count: how many of each kind.
+        kind: a key of `PROBES`.
+        count: how many.
         input_size: channels, height and width.
         bounds: lowest and highest pixel of each channel; None if they are not known.
         seed: for all that is drawn.
     """
     random = torch.Generator().manual_seed(seed)
-    draw: dict[str, Callable[..., Shares]] = {"noise": noise, "fields": fields, "leaves": leaves}
     low, high = bounds or ((-UNKNOWN,) * input_size[0], (UNKNOWN,) * input_size[0])
     floor, top = torch.tensor(low).view(-1, 1, 1), torch.tensor(high).view(-1, 1, 1)
-    return {
-        name: floor + (top - floor) * make(count, input_size, random) for name, make in draw.items()
-    }
+    return floor + (top - floor) * PROBES[kind](count, input_size, random)
 
 
 def noise(count: int, input_size: tuple[int, int, int], random: torch.Generator) -> Shares:
@@ -74,6 +72,13 @@ def leaves(count: int, input_size: tuple[int, int, int], random: torch.Generator
         colour = torch.rand(count, channels, 1, 1, generator=random)
         images = torch.where(inside[:, None], colour, images)
     return images
+
+
+PROBES: dict[str, Callable[[int, tuple[int, int, int], torch.Generator], Shares]] = {
+    "noise": noise,
+    "fields": fields,
+    "leaves": leaves,
+}
 
 
 def blends(images: Images) -> Images:
