@@ -168,7 +168,7 @@ def _resumed(
 
 def _distil(job: Job, *, overwrite: bool) -> tuple[nn.Module, Distilled]:
     """Build the networks and play."""
-    _keep_teacher(job)
+    _keep_apart(job)
     taught = job.options.load(job.teacher)
     if job.digest not in (None, taught.digest):
         raise UserError(f"{taught.source} is not the teacher that {job.out} was started with")
@@ -243,13 +243,15 @@ def _tell_memory(
         print(f"A round needs up to {needed / 1e9:.1f} GB, less with a smaller --batch-size.")
 
 
-def _keep_teacher(job: Job) -> None:
-    """Raise a `UserError` if the teacher's file lies in the folder that will be written."""
+def _keep_apart(job: Job) -> None:
+    """Raise a `UserError` if a file that is read lies in the folder that will be written."""
     for place in (Path(job.teacher), job.options.weights, job.init):
         if place is not None and place.exists():
             file = (network_file(place) if place.is_dir() else place).resolve()
             if job.out.resolve() in file.parents:
-                raise UserError(f"the teacher lies in {job.out}; give another --out")
+                raise UserError(
+                    f"{place} lies in {job.out}, which is to be written; give another --out"
+                )
 
 
 def _report(job: Job, teacher: nn.Module, distilled: Distilled, results: Path | None) -> None:

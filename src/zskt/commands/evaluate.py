@@ -63,7 +63,12 @@ def evaluate_command(
     if average.is_file():
         networks["moving average"] = load(average, allow_code=options.allow_code), card, average
     contenders = [
-        Contender(f"{role} {about.architecture or ''}", it.to(where), normalisation_of(about), disk)
+        Contender(
+            f"{role} {about.architecture or ''}".rstrip(),
+            it.to(where),
+            normalisation_of(about),
+            disk,
+        )
         for role, (it, about, disk) in networks.items()
     ]
     rows, confused = compare(contenders[0], contenders[1:], test)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 Word = Literal["good", "doubtful", "failed"]
-GOOD = 0.65
-FAILED = 0.2
+GOOD = 0.55
+FAILED = 0.25
 """Cohen's kappa on dead leaves, from and below which a run is called so."""
 BALANCED = 0.6
 """Entropy of the classes that the generator drew, 0 to 1; below it some are missing."""
