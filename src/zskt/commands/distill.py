@@ -11,7 +11,13 @@ from cyclopts import Parameter
 from torch import nn
 
 from zskt.commands.evaluate import evaluate_command
-from zskt.commands.teacher_options import TeacherOptions, Words, check_code, of_run
+from zskt.commands.teacher_options import (
+    TeacherOptions,
+    Words,
+    check_code,
+    keep_apart,
+    of_run,
+)
 from zskt.commands.verdict import tell_verdict
 from zskt.comparison import check_fits, normalisation_of
 from zskt.data import load_data
@@ -22,7 +28,7 @@ from zskt.exports.model_card import model_card
 from zskt.files import write_atomically
 from zskt.game import Method
 from zskt.methods import METHODS, ZSKT
-from zskt.model_file import load_weights, network_file, read_classifier_card
+from zskt.model_file import load_weights, read_classifier_card
 from zskt.networks import create
 from zskt.networks.factory import parsed
 from zskt.networks.generator import Generator
@@ -168,7 +174,7 @@ def _resumed(
 
 def _distil(job: Job, *, overwrite: bool) -> tuple[nn.Module, Distilled]:
     """Build the networks and play."""
-    _keep_apart(job)
+    keep_apart(job.out, Path(job.teacher), job.options.weights, job.init)
     taught = job.options.load(job.teacher)
     if job.digest not in (None, taught.digest):
         raise UserError(f"{taught.source} is not the teacher that {job.out} was started with")
@@ -241,17 +247,6 @@ def _tell_memory(
     needed = bytes_of_a_round(drawing, teacher, student, method.batch_size)
     if needed > TOLD_FROM:
         print(f"A round needs up to {needed / 1e9:.1f} GB, less with a smaller --batch-size.")
-
-
-def _keep_apart(job: Job) -> None:
-    """Raise a `UserError` if a file that is read lies in the folder that will be written."""
-    for place in (Path(job.teacher), job.options.weights, job.init):
-        if place is not None and place.exists():
-            file = (network_file(place) if place.is_dir() else place).resolve()
-            if job.out.resolve() in file.parents:
-                raise UserError(
-                    f"{place} lies in {job.out}, which is to be written; give another --out"
-                )
 
 
 def _report(job: Job, teacher: nn.Module, distilled: Distilled, results: Path | None) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from zskt.errors import UserError
+from zskt.model_file import network_file
 from zskt.networks import is_code
 from zskt.networks.factory import parsed
 from zskt.teachers import Output, Pixels, Teacher, load_teacher
@@ -76,3 +77,13 @@ def check_code(name: str, *, allow_code: bool) -> None:
     """Raise a `UserError` if a name from a run's settings means code and that is not allowed."""
     if is_code(name) and not allow_code:
         raise UserError(f"the run was made with the code of {name}; if you trust it, --allow-code")
+
+
+def keep_apart(out: Path, *sources: Path | None) -> None:
+    """Raise a `UserError` if a network that is read lies in the folder that is written."""
+    for source in sources:
+        if source is None or not source.exists():
+            continue
+        file = network_file(source) if source.is_dir() else source
+        if out.resolve() in file.resolve().parents:
+            raise UserError(f"{source} lies in {out}, which is to be written; give another --out")

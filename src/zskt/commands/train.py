@@ -10,13 +10,13 @@ from cyclopts import Parameter
 from lightning_fabric import Fabric
 from torch import nn
 
-from zskt.commands.teacher_options import TeacherOptions, Words
+from zskt.commands.teacher_options import TeacherOptions, Words, keep_apart
 from zskt.comparison import check_fits, normalisation_of
 from zskt.data import ImageData, balanced_subset, load_data
 from zskt.devices import Precision, make_fabric, resolve
 from zskt.errors import UserError
 from zskt.evaluation import Normalisation, accuracy, predict
-from zskt.model_file import Card, load, load_weights, network_file, write_network
+from zskt.model_file import Card, load, load_weights, write_network
 from zskt.networks import create
 from zskt.networks.factory import parsed
 from zskt.results import command, machine, versions, write_result
@@ -69,7 +69,7 @@ def train_command(
         results: a further file for the result as JSON.
     """
     start = time.monotonic()
-    _keep_apart(out, init, Path(distill_from) if distill_from else None, options.weights)
+    keep_apart(out, init, Path(distill_from) if distill_from else None, options.weights)
     device, precision = resolve(device, precision)
     fabric = make_fabric(device, precision)
     images = load_data(data, data_dir)
@@ -137,16 +137,6 @@ def train_command(
     )
     length = f"{recipe.steps} batches" if recipe.steps else f"{recipe.epochs} epochs"
     print(f"{file}: test accuracy {final:.2%} after {length}, {seconds:.0f} s")
-
-
-def _keep_apart(out: Path, *sources: Path | None) -> None:
-    """Raise a `UserError` if a network that is read lies in the folder that is written."""
-    for source in sources:
-        if source is None or not source.exists():
-            continue
-        file = network_file(source) if source.is_dir() else source
-        if out.resolve() in file.resolve().parents:
-            raise UserError(f"{source} lies in {out}, which is to be written; give another --out")
 
 
 def _taught(
