@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from zskt.commands.table import print_table
+from zskt.commands.verdict import signals_of
 from zskt.results import write_result
+from zskt.verdict.judgement import judged
 
 VIT = "patch_size=2 depth=4 embed_dim=64 num_heads=4"
 RESNET = "channels=(32,64,128,256) output_stride=8"
@@ -107,6 +109,7 @@ def row_of(name: str, words: list[str]) -> dict[str, Any]:
         "teacher_accuracy": teacher["accuracy"],
         "student_accuracy": student["accuracy"],
         "agreement": student["agreement"],
+        "verdict": judged(signals_of(run)).word,
         "rounds": result["rows"][-1]["round"],
         "teacher_seconds": json.loads((taught / "result.json").read_text())["seconds"],
         "student_seconds": result["seconds"],
