@@ -85,7 +85,7 @@ def test_a_student_that_is_its_teacher():
 
 @pytest.mark.parametrize(
     ("agrees", "balance", "word"),
-    [(0.9, 0.9, "good"), (0.9, 0.3, "doubtful"), (0.5, 0.9, "doubtful"), (0.1, 0.3, "failed")],
+    [(0.9, 0.9, "good"), (0.9, 0.3, "doubtful"), (0.5, 0.9, "doubtful"), (0.04, 0.3, "failed")],
 )
 def test_the_verdict(agrees, balance, word):
     found = judged({"leaves_kappa": agrees, "leaves_agreement": agrees, "balance": balance})

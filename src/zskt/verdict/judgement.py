@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 Word = Literal["good", "doubtful", "failed"]
 GOOD = 0.55
-FAILED = 0.25
+FAILED = 0.05
 """Cohen's kappa on dead leaves, from and below which a run is called so."""
 BALANCED = 0.6
 """Entropy of the classes that the generator drew, 0 to 1; below it some are missing."""
