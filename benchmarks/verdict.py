@@ -4,7 +4,7 @@
 
 Makes the runs that are not there yet, good and bad ones on three data sets, and writes for each its
 signals and its verdict beside its accuracy on real images as a share of its teacher's. `--also`
-takes further finished runs, which must hold an evaluation.json. Beside OUT.json go OUT-ranks.json,
+takes folders of further finished runs, each with an evaluation.json. Beside OUT.json go OUT-ranks.json,
 the rank correlations of all runs and those within each data set, and OUT-words.json, how the runs
 did that were called good, doubtful and failed.
 """
@@ -63,7 +63,8 @@ def main() -> None:
     if "cifar10" in asked.only:
         teacher = "teachers/wrn-16-2.safetensors"
         study(asked.runs, teacher, "wrn-16-1", asked.cifar10, CIFAR, SHORT[:3], 30, weak=WEAK[:2])
-    rows = [row_of(run) for run in (*sorted(asked.runs.glob("*-rounds-*")), *asked.also)]
+    students = [it for folder in (asked.runs, *asked.also) for it in folder.glob("*/student.*")]
+    rows = [row_of(student.parent) for student in sorted(students)]
     ranks, words = correlations(rows), by_word(rows)
     print_table(ranks)
     print_table(words)
