@@ -4,9 +4,9 @@
 
 Makes the runs that are not there yet, good and bad ones on three data sets, and writes for each its
 signals and its verdict beside its accuracy on real images as a share of its teacher's. `--also`
-takes folders of further finished runs, each with an evaluation.json. Beside OUT.json go OUT-ranks.json,
-the rank correlations of all runs and those within each data set, and OUT-words.json, how the runs
-did that were called good, doubtful and failed.
+takes folders of further finished runs, each with an evaluation.json. Beside OUT.json go
+OUT-ranks.json, the rank correlations of all runs and those within each data set, and
+OUT-words.json, how the runs did that were called good, doubtful and failed.
 """
 
 import argparse

@@ -146,7 +146,8 @@ def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):
     for sentence, given in {
         "is not the teacher of": ("run",),
         "--images must be 2": ("run", "--images", 1),
-        "holds no run": ("none",),
+        "none holds no run": ("none",),
+        "student.safetensors holds no run": ("run/student.safetensors",),
         "was not made by zskt distill": ("trained",),
     }.items():
         assert zskt("verdict", *given) == 2

@@ -50,9 +50,7 @@ def teacher_of(run: Path, teacher: str | None, *, allow_code: bool) -> Teacher:
     """
     asked = RunFolder(run).settings()
     if asked.get("command_name") != "distill":
-        raise UserError(
-            f"{run} was not made by zskt distill, and does not tell its teacher's place"
-        )
+        raise UserError(f"{run} was not made by zskt distill; give the folder of a run that was")
     source, options = of_run(asked, teacher, allow_code=allow_code)
     taught = options.load(source)
     if taught.digest != asked["teacher_sha256"]:

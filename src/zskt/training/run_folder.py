@@ -82,8 +82,8 @@ class RunFolder:
         """
         try:
             return json.loads(self.settings_file.read_text())
-        except FileNotFoundError as error:
-            raise UserError(f"{self.path} holds no run; check the path") from error
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise UserError(f"{self.path} holds no run; give the folder of one") from error
         except (OSError, ValueError) as error:
             raise UserError(f"{self.settings_file} is damaged; start the run anew") from error
 
