@@ -95,7 +95,7 @@ def study(
         if not (out / "result.json").exists():
             distill_command(
                 teacher=teacher, student=student, out=out, settings=replace(method, **changes),
-                run=Run(rounds=rounds), data=data, overwrite=True,
+                run=Run(rounds=rounds, evaluate_every=rounds), data=data, overwrite=True,
             )  # fmt: skip
 
 
