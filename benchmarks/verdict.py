@@ -62,7 +62,7 @@ def main() -> None:
         study(asked.runs, str(teacher), "lenet", asked.mnist, protocol.method, (*SHORT, 1000), 300)
     if "cifar10" in asked.only:
         teacher = "teachers/wrn-16-2.safetensors"
-        study(asked.runs, teacher, "wrn-16-1", asked.cifar10, CIFAR, SHORT[:3], 30, weak=WEAK[:2])
+        study(asked.runs, teacher, "wrn-16-1", asked.cifar10, CIFAR, SHORT[:2], 30, weak=())
     students = [it for folder in (asked.runs, *asked.also) for it in folder.glob("*/student.*")]
     rows = [row_of(student.parent) for student in sorted(students)]
     ranks, words = correlations(rows), by_word(rows)
