@@ -12,14 +12,14 @@ from zskt.errors import UserError
 from zskt.model_file import AVERAGE, load, read_classifier_card
 from zskt.results import write_result
 from zskt.verdict.judgement import Verdict, judged
-from zskt.verdict.signals import IMAGES, SEED, signals
+from zskt.verdict.signals import SEED, signals
 
 
 def verdict_command(
     run: Path,
     *,
     teacher: str | None = None,
-    images: int = IMAGES,
+    images: int | None = None,
     allow_code: bool = False,
     results: Path | None = None,
 ) -> None:
@@ -28,12 +28,13 @@ def verdict_command(
     Args:
         run: the folder of a zskt distill run.
         teacher: the run's teacher, if it has moved.
-        images: how many of each kind student and teacher are compared on.
+        images: how many of each kind student and teacher are compared on; by default 512, of
+            those above 64x64 pixels 128.
         allow_code: run the code that made the networks, where it is the user's.
         results: a file for the numbers as JSON.
     """
     start = time.monotonic()
-    if images < 2:
+    if images is not None and images < 2:
         raise UserError(f"--images must be 2 or more, not {images}")
     found = signals_of(run, teacher, images=images, allow_code=allow_code)
     print_table([{"signal": name, "value": value} for name, value in found.items()])
@@ -46,14 +47,14 @@ def tell_verdict(run: Path, teacher: nn.Module, device: str) -> Verdict:
     """Print the verdict on a run that has just ended, and leave it there with its signals."""
     start = time.monotonic()
     found = measured(run, teacher, device=device, allow_code=True)
-    _write(run / "verdict.json", run, found, IMAGES, time.monotonic() - start)
+    _write(run / "verdict.json", run, found, None, time.monotonic() - start)
     verdict = judged(found)
     print(verdict)
     return verdict
 
 
 def signals_of(
-    run: Path, teacher: str | None = None, *, images: int = IMAGES, allow_code: bool = False
+    run: Path, teacher: str | None = None, *, images: int | None = None, allow_code: bool = False
 ) -> dict[str, float]:
     """The signals of a run folder.
 
@@ -70,7 +71,7 @@ def measured(
     run: Path,
     teacher: nn.Module,
     *,
-    images: int = IMAGES,
+    images: int | None = None,
     allow_code: bool = False,
     device: str = "cpu",
 ) -> dict[str, float]:
@@ -88,7 +89,9 @@ def measured(
     )
 
 
-def _write(file: Path, run: Path, found: dict[str, float], images: int, seconds: float) -> None:
+def _write(
+    file: Path, run: Path, found: dict[str, float], images: int | None, seconds: float
+) -> None:
     row = {**judged(found)._asdict(), **found}
     settings = {"run": str(run), "images": images}
     write_result(file, seeds=[SEED], settings=settings, seconds=seconds, rows=[row])

@@ -26,7 +26,8 @@ from zskt.verdict.probes import PROBES, blends, probe
 
 Images = Float[Tensor, "count channels height width"]
 Logits = Float[Tensor, "count classes"]
-IMAGES = 512
+MOST, LEAST = 512, 128
+"""Images of each kind, up to 64x64 pixels and of larger ones."""
 BATCH = 128
 SEED = 1_000_003
 """Of noise that no run has drawn: theirs is hashed from their seeds."""
@@ -40,7 +41,7 @@ def signals(
     generator: Generator | None = None,
     past: Sequence[Generator] = (),
     average: nn.Module | None = None,
-    images: int = IMAGES,
+    images: int | None = None,
 ) -> dict[str, float]:
     """Measure a finished run.
 
@@ -51,12 +52,13 @@ def signals(
         generator: as it was after the last round, if the method has one.
         past: the generator as it was earlier in the run.
         average: the student's moving average.
-        images: how many of each kind.
+        images: how many of each kind; by default 512, of those above 64x64 pixels 128.
 
     Returns:
         Numbers by name; shares from 0 to 1, divergences in nats for each image.
     """
-    # Drawn one kind after the other: at 224 px each is 300 MB.
+    images = images or (MOST if max(card.input_size[1:]) <= 64 else LEAST)
+    # Drawn one kind after the other, because at 224 px they are large.
     sets: dict[str, Callable[[], Images]] = {}
     if generator is not None:
         drawn = _drawn([generator], images)
