@@ -116,15 +116,16 @@ def correlations(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     Divergences, drift and the entropy count turned round, so that more is always better.
     """
-    names = list(dict.fromkeys(name for row in rows for name in row))[6:]
+    known = {"run", "data", "rounds", "test_accuracy", "share", "verdict"}
+    names = [name for name in dict.fromkeys(it for row in rows for it in row) if name not in known]
     by_data = {row["data"]: [] for row in rows}
     for row in rows:
         by_data[row["data"]].append(row)
     found = []
     for name in names:
         within = {data: spearman(name, some) for data, some in by_data.items()}
-        known = [value for value in within.values() if value is not None]
-        mean = fmean(known) if known else None
+        told = [value for value in within.values() if value is not None]
+        mean = fmean(told) if told else None
         found.append({"signal": name, "all": spearman(name, rows), "mean_within": mean, **within})
     return sorted(found, key=lambda row: -(row["mean_within"] or 0))
 

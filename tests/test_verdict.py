@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from sklearn.metrics import cohen_kappa_score
 from torch import nn
 
 from players import same_weights, zskt
@@ -106,6 +107,14 @@ def test_a_student_that_always_says_the_same_has_failed():
     nearly[90:95] = constant[:5]
     assert kappa(target, nearly) == pytest.approx((0.95 - 0.86) / 0.14)
     assert judged({"leaves_kappa": 0.0, "leaves_agreement": 0.9}).word == "failed"
+
+
+def test_kappa_is_that_of_scikit_learn():
+    one, other = torch.randn(2, 200, 5, generator=torch.Generator().manual_seed(0))
+    other = one + other
+    expected = cohen_kappa_score(one.argmax(1), other.argmax(1))
+    assert 0.2 < expected < 0.8
+    assert kappa(one, other) == pytest.approx(expected)
 
 
 def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):

@@ -54,8 +54,8 @@ def make_fabric(device: str = "auto", precision: Precision = "auto") -> Fabric:
 def attention_kernel(fabric: Fabric) -> AbstractContextManager:
     """Inside it, transformers attend in the quickest way.
 
-    On CPUs the fused kernel is slow in bf16, above all backwards: a small ViT took three times as
-    long with it as with plain matrix products (torch 2.15).
+    On CPUs the fused kernel of torch 2.15 is slow in bf16, above all backwards; plain matrix
+    products are not.
     """
     with fabric.autocast():
         slow = fabric.device.type == "cpu" and torch.is_autocast_enabled("cpu")

@@ -61,8 +61,9 @@ def teacher_of(run: Path, teacher: str | None, *, allow_code: bool) -> Teacher:
 @torch.no_grad()
 def drawn(file: Path, count: int, seed: int = 0) -> Tensor:
     """Normalised images (count, channels, height, width) of a generator, in eval mode."""
-    generator = load(file)
-    assert isinstance(generator, Generator)
+    generator = drawing_of(file)
+    if generator is None:
+        raise UserError(f"{file} is no generator of ours; give a run of zskt distill")
     random = torch.Generator().manual_seed(seed)
     noise = torch.randn(count, generator.noise_size, generator=random)
     return torch.cat([generator(part) for part in noise.split(BATCH)])

@@ -26,8 +26,8 @@ from zskt.verdict.probes import PROBES, blends, probe
 
 Images = Float[Tensor, "count channels height width"]
 Logits = Float[Tensor, "count classes"]
-MOST, LEAST = 512, 128
-"""Images of each kind, up to 64x64 pixels and of larger ones."""
+IMAGES, LARGE_IMAGES = 512, 128
+"""How many of each kind, up to 64x64 pixels and above."""
 BATCH = 128
 SEED = 1_000_003
 """Of noise that no run has drawn: theirs is hashed from their seeds."""
@@ -57,7 +57,7 @@ def signals(
     Returns:
         Numbers by name; shares from 0 to 1, divergences in nats for each image.
     """
-    images = images or (MOST if max(card.input_size[1:]) <= 64 else LEAST)
+    images = images or (IMAGES if max(card.input_size[1:]) <= 64 else LARGE_IMAGES)
     # Drawn one kind after the other, because at 224 px they are large.
     sets: dict[str, Callable[[], Images]] = {}
     if generator is not None:
