@@ -13,10 +13,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from zskt.commands.table import print_table
-from zskt.commands.verdict import signals_of
+from zskt.cli.tables import print_table
+from zskt.jobs.verdict import signals_of
+from zskt.measure.verdict.judgement import judged
 from zskt.results import write_result
-from zskt.verdict.judgement import judged
 
 VIT = "patch_size=2 depth=4 embed_dim=64 num_heads=4"
 RESNET = "channels=(32,64,128,256) output_stride=8"

@@ -18,14 +18,14 @@ import torch
 from torch import nn
 
 from finetune_search import halves
-from zskt.commands.table import print_table
+from zskt.cli.tables import print_table
 from zskt.data import balanced_subset, load_data
 from zskt.devices import make_fabric
-from zskt.evaluation import Normalisation, accuracy, predict
+from zskt.experiments.protocol import PROTOCOLS
+from zskt.measure.accuracy import Normalisation, accuracy, predict
 from zskt.networks import create
-from zskt.reproduce.protocol import PROTOCOLS
 from zskt.results import write_result
-from zskt.training.train import epochs
+from zskt.supervised.loop import epochs
 
 WEIGHTS = (0.0, 1000 / 16, 1000.0)
 

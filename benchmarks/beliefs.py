@@ -20,15 +20,15 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from literal_beliefs import literal_curves
 from torch import Tensor, nn
 
-from literal_beliefs import literal_curves
-from zskt.beliefs.curves import Curves, mean_transition_error, transition_curves
-from zskt.beliefs.starts import draw_starts, other_classes
-from zskt.commands.beliefs import read
 from zskt.data.batches import normalise
 from zskt.devices import make_fabric, resolve
-from zskt.evaluation import predict
+from zskt.jobs.beliefs import read
+from zskt.measure.accuracy import predict
+from zskt.measure.beliefs.curves import Curves, mean_transition_error, transition_curves
+from zskt.measure.beliefs.sampling import draw_starts, other_classes
 from zskt.networks import WideResNet
 from zskt.results import write_result
 

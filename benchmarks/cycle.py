@@ -15,11 +15,11 @@ from pathlib import Path
 from statistics import median
 
 import torch
+from literal_loop import literal_rounds
 from torch import nn
 
-from literal_loop import literal_rounds
 from zskt.devices import make_fabric
-from zskt.game import Game, Round
+from zskt.distillation.session import Round, Session
 from zskt.methods import ZSKT
 from zskt.networks import Generator, WideResNet
 from zskt.results import write_result
@@ -30,7 +30,7 @@ PAIRS = {"wrn-16-2 to wrn-16-1": ((16, 2), (16, 1)), "wrn-40-2 to wrn-16-1": ((4
 
 def our_rounds(teacher: nn.Module, student: nn.Module) -> Iterator[Round]:
     """Our loop, at the precision that this machine has."""
-    game = Game(
+    game = Session(
         teacher, student, input_size=SIZE, classes=10, rounds=80_000, seed=0,
         fabric=make_fabric("cpu", "auto"),
     )  # fmt: skip

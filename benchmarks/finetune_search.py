@@ -17,24 +17,24 @@ from statistics import fmean
 from typing import Any
 
 import torch
+from zskt.supervised.guidance import KnowledgeDistillation
 
-from zskt.commands.finetune import FineTuning
-from zskt.comparison import normalisation_of
 from zskt.data import ImageData, Split, balanced_subset, load_data
 from zskt.devices import make_fabric
 from zskt.errors import UserError
-from zskt.evaluation import accuracy, predict
+from zskt.jobs.finetune import FineTuning
+from zskt.measure.accuracy import accuracy, predict
+from zskt.measure.cost import normalisation_of
 from zskt.model_file import load, network_file, read_card
 from zskt.results import write_result
-from zskt.training.lessons import Guidance
-from zskt.training.run_folder import RunFolder
-from zskt.training.train import epochs
+from zskt.runs.folder import RunFolder
+from zskt.supervised.loop import epochs
 
 RATES = (0.003, 0.01, 0.03)
 LESSONS = {
     "labels": None,
-    "labels and KD": Guidance(distill_attention=0.0),
-    "labels, KD and AT": Guidance(),
+    "labels and KD": KnowledgeDistillation(distill_attention=0.0),
+    "labels, KD and AT": KnowledgeDistillation(),
 }
 
 
@@ -70,7 +70,9 @@ def main() -> None:
     teacher = fabric.to_device(load(RunFolder(asked.run).settings()["teacher_path"]))
     teacher = teacher.requires_grad_(False).to(memory_format=torch.channels_last)
 
-    def tuned(rate: float, guidance: Guidance | None, keep: bool, count: int, seed: int) -> float:
+    def tuned(
+        rate: float, guidance: KnowledgeDistillation | None, keep: bool, count: int, seed: int
+    ) -> float:
         network = copy.deepcopy(student)
         recipe = FineTuning(learning_rate=rate, keep_statistics=keep, seed=seed)
         lesson = None

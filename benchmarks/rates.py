@@ -4,7 +4,7 @@
     uv run python benchmarks/rates.py --device cuda        # adds those of a GPU
 
 The file `src/zskt/assets/rates.json` is written anew; rates of the other device are kept. Of each
-unit (see `zskt.reproduce.cost`) a few are run after one to warm up, and the median is taken.
+unit (see `zskt.experiments.cost`) a few are run after one to warm up, and the median is taken.
 """
 
 import argparse
@@ -18,19 +18,19 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import nn
+from zskt.jobs.reproduce import EXPERIMENTS
+from zskt.supervised.guidance import KnowledgeDistillation, labels_alone
 
-from zskt.beliefs.curves import transition_curves
-from zskt.commands.reproduce import EXPERIMENTS
-from zskt.commands.toy import quick_small_steps
 from zskt.devices import make_fabric
+from zskt.distillation.session import Session
+from zskt.experiments.cost import Unit, needed, units
+from zskt.experiments.protocol import PROTOCOLS, Protocol
 from zskt.files import write_atomically
-from zskt.game import Game
+from zskt.jobs.toy import quick_small_steps
+from zskt.measure.beliefs.curves import transition_curves
 from zskt.networks import create
-from zskt.reproduce.cost import Unit, needed, units
-from zskt.reproduce.protocol import PROTOCOLS, Protocol
 from zskt.results import machine
 from zskt.toy.game import Toy
-from zskt.training.lessons import Guidance, labels_alone
 
 FILE = Path(__file__).parents[1] / "src" / "zskt" / "assets" / "rates.json"
 PAIRS_OF_IMAGES = 64
@@ -58,7 +58,7 @@ def turns(unit: Unit, protocol: Protocol, fabric: Fabric) -> tuple[Callable[[], 
         for name in (unit.student, unit.teacher)
     )
     if unit.kind == "distill":
-        game = Game(
+        game = Session(
             teacher, student, input_size=unit.input_size, classes=10, rounds=1000, seed=0,
             fabric=fabric,
         )  # fmt: skip
@@ -82,7 +82,7 @@ def training_step(
     lesson = labels_alone(student, fabric)
     if unit.kind == "few-shot":
         teacher.eval().requires_grad_(False)
-        lesson = Guidance().lesson(teacher, student, unit.input_size, fabric)
+        lesson = KnowledgeDistillation().lesson(teacher, student, unit.input_size, fabric)
     optimizer = torch.optim.SGD(student.parameters(), 0.01, momentum=0.9, fused=True)
     labels = torch.zeros(128, dtype=torch.long, device=fabric.device)
     images = images.contiguous(memory_format=torch.channels_last)

@@ -17,16 +17,16 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any, get_args
 
-from zskt.commands.demo import METHOD, STUDENT
-from zskt.commands.distill import distill_command
-from zskt.commands.table import print_table
-from zskt.commands.train import train_command
-from zskt.commands.verdict import signals_of
+from zskt.cli.tables import print_table
+from zskt.distillation.run import Run
+from zskt.experiments.protocol import PROTOCOLS
+from zskt.jobs.demo import METHOD, STUDENT
+from zskt.jobs.distill import distill_command
+from zskt.jobs.train import train_command
+from zskt.jobs.verdict import signals_of
+from zskt.measure.verdict.judgement import Word, judged
 from zskt.methods import ZSKT
-from zskt.reproduce.protocol import PROTOCOLS
 from zskt.results import write_result
-from zskt.training.run import Run
-from zskt.verdict.judgement import Word, judged
 
 WEAK: tuple[dict[str, Any], ...] = (
     {"generator_learning_rate": 1e-6},

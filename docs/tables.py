@@ -9,7 +9,7 @@ import json
 import re
 from pathlib import Path
 
-from zskt.commands.table import shown
+from zskt.cli.tables import shown
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("teachers/*.md")]

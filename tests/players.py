@@ -8,15 +8,15 @@ from torch import nn
 
 from zskt.cli import main
 from zskt.devices import make_fabric
-from zskt.game import Game
+from zskt.distillation.session import Session
 
 SIZE = (3, 8, 8)
 TIMES = {"seconds": 0, "rounds_per_second": 0}
 """What differs between two runs that are otherwise the same."""
 
 
-def make_game(teacher: nn.Module, student: nn.Module, rounds: int = 5, **kinds) -> Game:
-    return Game(
+def make_session(teacher: nn.Module, student: nn.Module, rounds: int = 5, **kinds) -> Session:
+    return Session(
         copy.deepcopy(teacher),
         student,
         input_size=SIZE,

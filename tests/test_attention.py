@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from players import same_weights
-from zskt.attention import Watched, matching_stages
 from zskt.losses import attention_map
 from zskt.networks import create
+from zskt.taps import Watched, matching_stages
 
 SIZE = (3, 32, 32)
 

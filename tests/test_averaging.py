@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from players import SIZE, same_weights
+from zskt.distillation.loop import distill
+from zskt.distillation.memory import bytes_of_a_round
+from zskt.distillation.run import Run
 from zskt.methods import ZSKT
 from zskt.model_file import load
 from zskt.networks import create
 from zskt.networks.generator import Generator
-from zskt.training.distill import distill
-from zskt.training.memory import bytes_of_a_round
-from zskt.training.run import Run
 
 METHOD = ZSKT(batch_size=4, generator_width=8, student_steps=2)
 TINY = {"device": "cpu", "precision": "32", "rounds": 8}

@@ -8,21 +8,21 @@ import sys
 import numpy as np
 import pytest
 import torch
+from literal_beliefs import literal_curves
 from torch import nn
 
-from literal_beliefs import literal_curves
 from players import SIZE, same_weights
 from zskt import UserError
-from zskt.beliefs.curves import Curves, mean_transition_error, transition_curves
-from zskt.beliefs.starts import draw_starts, other_classes
 from zskt.cli import main
 from zskt.data import load_data
 from zskt.data.batches import normalise
 from zskt.devices import make_fabric
-from zskt.evaluation import Normalisation, Translated
+from zskt.measure.accuracy import Normalisation, Translated
+from zskt.measure.beliefs.curves import Curves, mean_transition_error, transition_curves
+from zskt.measure.beliefs.sampling import draw_starts, other_classes
 from zskt.model_file import Card, write_network
 from zskt.networks import create
-from zskt.pictures.beliefs import mean_curves, single_curves
+from zskt.report.beliefs import mean_curves, single_curves
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from zskt import UserError, distill
 from zskt.model_file import Card, load, read_card, write_network
 from zskt.networks import create
 from zskt.results import result
-from zskt.training.run_folder import RunFolder
+from zskt.runs.folder import RunFolder
 
 SIZE = (3, 8, 8)
 RESULT_KEYS = {"command", "settings", "versions", "machine", "git", "seconds", "rows"}

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from players import SIZE, TIMES, make_game, same_weights
+from players import SIZE, TIMES, make_session, same_weights
 from zskt import Run, distill
 from zskt.methods import METHODS
 from zskt.networks import create
@@ -44,7 +44,7 @@ def test_the_teacher_is_never_changed(method, teacher, student):
 
 
 def test_no_gradient_is_collected_for_the_teacher(method, teacher, student):
-    game = make_game(teacher, student)
+    game = make_session(teacher, student)
     next(method.play(game))
     assert all(p.grad is None and not p.requires_grad for p in game.teacher.parameters())
     assert not game.teacher.training
@@ -88,7 +88,7 @@ def test_resuming_equals_never_having_stopped(method, teacher, student, tmp_path
         "run": replace(RUN, save_seconds=0.0),
     }  # fmt: skip
     with monkeypatch.context() as patch:
-        patch.setattr("zskt.training.recorder.Recorder.save_due", killed_at(3, Killed))
+        patch.setattr("zskt.runs.writer.Recorder.save_due", killed_at(3, Killed))
         with pytest.raises(Killed):
             distill(teacher, copy.deepcopy(student), **settings)
     resumed = distill(teacher, copy.deepcopy(student), resume=True, **settings)
@@ -139,7 +139,7 @@ def test_the_student_comes_nearer_to_the_teacher(method, teacher):
             return (said - heard).abs().mean()
 
     before = apart()
-    game = make_game(teacher, student, rounds=30)
+    game = make_session(teacher, student, rounds=30)
     list(islice(method.play(game), 30))
     assert apart() < 0.9 * before
 

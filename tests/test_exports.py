@@ -9,17 +9,17 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from zskt.exports.pixels import as_taken
 
 from players import zskt
-from zskt.commands import export
-from zskt.comparison import latencies, multiply_accumulates, qualities
 from zskt.data import load_data
-from zskt.evaluation import Normalisation, Translated
 from zskt.exports.formats import ENDS, RUNNERS, WRITERS, largest_difference
-from zskt.exports.pixels import as_taken
+from zskt.jobs import export
+from zskt.measure.accuracy import Normalisation, Translated
+from zskt.measure.cost import latencies, multiply_accumulates, qualities
 from zskt.model_file import Card, load, write_network
 from zskt.networks import create
-from zskt.teachers import load_teacher
+from zskt.teachers.load import load_teacher
 
 SIZE = (3, 8, 8)
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)

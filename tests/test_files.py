@@ -16,9 +16,9 @@ from zskt.errors import UserError
 from zskt.files import write_atomically
 from zskt.model_file import Card, load, load_weights, read_card, write_network
 from zskt.networks import Generator, create
-from zskt.training.checkpoint import read_state, write_state
-from zskt.training.run_folder import RunFolder
-from zskt.training.tensorboard import Board
+from zskt.runs.checkpoint import read_state, write_state
+from zskt.runs.folder import RunFolder
+from zskt.runs.tensorboard import Board
 
 SIZE = (3, 8, 8)
 CARD = Card(

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from players import TIMES
 from zskt.model_file import Card, write_network
 from zskt.networks import create
-from zskt.training.run_folder import RunFolder
+from zskt.runs.folder import RunFolder
 
 ROUNDS, KILLS = 60, 6
 SIZE = (1, 8, 8)

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from test_cli import RESULT_KEYS, zskt
-from zskt.evaluation import Normalisation
+from zskt.measure.accuracy import Normalisation
+from zskt.measure.noise import noise_predictions, uniform_noise
 from zskt.model_file import Card, write_network
 from zskt.networks import create
-from zskt.noise_predictions import noise_predictions, uniform_noise
 
 SIZE = (3, 8, 8)
 

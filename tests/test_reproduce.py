@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zskt.jobs.reproduce import EXPERIMENTS
 
 from players import zskt
-from zskt.commands.reproduce import EXPERIMENTS
 from zskt.errors import UserError
+from zskt.experiments import ablations, cost, figure_2, lab, table_1
+from zskt.experiments.experiment import over_seeds
+from zskt.experiments.protocol import PROTOCOLS, shorter
+from zskt.experiments.specs import beliefs, few_shot, finetuned, scratch, zero_shot
+from zskt.experiments.store import FinishedRun, RunStore
 from zskt.methods import ZSKT
-from zskt.reproduce import ablations, cost, figure_2, lab, table_1
-from zskt.reproduce.experiment import over_seeds
-from zskt.reproduce.lab import Lab, Made
-from zskt.reproduce.protocol import PROTOCOLS, shorter
-from zskt.reproduce.wanted import beliefs, few_shot, finetuned, scratch, zero_shot
-from zskt.training.run_folder import RunFolder
-from zskt.training.train import Recipe
+from zskt.runs.folder import RunFolder
+from zskt.supervised.loop import Recipe
 
 TINY = replace(
     PROTOCOLS["digits"].scaled(0.001),
@@ -51,7 +51,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def tiny(tmp_path, data):
-    return Lab(tmp_path / "runs", TINY, data=data, device="cpu", precision="32")
+    return RunStore(tmp_path / "runs", TINY, data=data, device="cpu", precision="32")
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -186,17 +186,17 @@ def test_given_teachers_are_taken(tmp_path, data, tiny):
     teachers.mkdir()
     file = tiny.make(scratch("wrn-10-2", 0)).path / "model.safetensors"
     (teachers / "wrn-10-2.safetensors").write_bytes(file.read_bytes())
-    other = Lab(tmp_path / "other", TINY, data=data, teachers=teachers, device="cpu")
+    other = RunStore(tmp_path / "other", TINY, data=data, teachers=teachers, device="cpu")
     assert other.model("wrn-10-2") == teachers / "wrn-10-2.safetensors"
     assert other.model("wrn-10-1").parent.parent == tmp_path / "other"
 
 
 def test_runs_of_another_protocol_do_not_mix(tmp_path, data, tiny):
     here = {"data": data, "device": "cpu", "precision": "32"}
-    Lab(tmp_path / "runs", TINY, **here)
+    RunStore(tmp_path / "runs", TINY, **here)
     for protocol, changes in ((replace(TINY, rounds=3), {}), (TINY, {"precision": "bf16"})):
         with pytest.raises(UserError, match="another protocol"):
-            Lab(tmp_path / "runs", protocol, **{**here, **changes})
+            RunStore(tmp_path / "runs", protocol, **{**here, **changes})
 
 
 def test_the_command_writes_every_run_and_says_the_scale(tmp_path, data, monkeypatch, capsys):
@@ -242,9 +242,9 @@ def test_published_numbers_stand_only_beside_the_same_data(tmp_path, data):
     """Not beside another protocol on the same data, nor other data by the same protocol."""
     places = {"cifar10": "cifar10", "cifar10.npz": "cifar10", data: None}
     for number, (name, published) in enumerate(places.items()):
-        made = Lab(tmp_path / str(number), PROTOCOLS["cifar10"], data=name, device="cpu")
+        made = RunStore(tmp_path / str(number), PROTOCOLS["cifar10"], data=name, device="cpu")
         assert made.published == published
-    other = Lab(tmp_path / "other", PROTOCOLS["digits"], data="cifar10", device="cpu")
+    other = RunStore(tmp_path / "other", PROTOCOLS["digits"], data="cifar10", device="cpu")
     assert other.published is None
 
 
@@ -259,7 +259,7 @@ def test_the_list_tells_what_each_costs(capsys):
 
 
 def test_means_over_seeds():
-    runs = [Made(Path(), {"test_accuracy": share}, 1.0) for share in (0.5, 0.7)]
+    runs = [FinishedRun(Path(), {"test_accuracy": share}, 1.0) for share in (0.5, 0.7)]
     row = over_seeds(runs, 0.8)
     assert row["accuracy"] == pytest.approx(0.6)
     assert row["accuracy_std"] == pytest.approx(0.1)

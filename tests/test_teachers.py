@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from players import same_weights, zskt
-from zskt.attention import Watched, matching_stages
 from zskt.errors import UserError
 from zskt.model_file import Card, load, write_network
 from zskt.networks import create
 from zskt.networks.factory import from_factory, parsed
-from zskt.teachers import load_teacher
+from zskt.taps import Watched, matching_stages
 from zskt.teachers.inspection import check_teacher, inspect_teacher
+from zskt.teachers.load import load_teacher
 from zskt.teachers.onnx_file import OnnxNetwork, check_against_onnxruntime
 from zskt.teachers.outputs import Adapted, find, kind_of, taken
 from zskt.teachers.traced import FixedBatch

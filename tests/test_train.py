@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from zskt.supervised.guidance import KnowledgeDistillation
 
 from zskt.data import ImageData, Split, balanced_subset
 from zskt.devices import attention_kernel, make_fabric
 from zskt.errors import UserError
-from zskt.evaluation import Normalisation, accuracy, agreement, confusion, predict
+from zskt.measure.accuracy import Normalisation, accuracy, agreement, confusion, predict
 from zskt.networks import create
-from zskt.training.lessons import Guidance
-from zskt.training.train import Recipe, drops, epochs, one_cycle
+from zskt.supervised.loop import Recipe, drops, epochs, one_cycle
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_the_lesson_with_a_teacher_is_the_authors_loss(attention):
     )
     images, labels = torch.randn(6, 3, 8, 8), torch.arange(6) % 5
     fabric = make_fabric("cpu", "32")
-    guidance = Guidance(distill_attention=attention)
+    guidance = KnowledgeDistillation(distill_attention=attention)
     loss = guidance.lesson(teacher, student, (3, 8, 8), fabric)(images, labels)
 
     says, heard = teacher(images), student(images)
@@ -195,7 +195,7 @@ def test_a_teacher_helps_where_images_are_few(data):
     fabric = make_fabric("cpu", "32")
     recipe = Recipe(epochs=6, batch_size=16, padding=1, learning_rate=0.05)
     student = create("wrn-10-1", classes=2, input_size=(1, 8, 8))
-    lesson = Guidance(distill_share=1.0).lesson(teacher, student, (1, 8, 8), fabric)
+    lesson = KnowledgeDistillation(distill_share=1.0).lesson(teacher, student, (1, 8, 8), fabric)
     losses = list(epochs(student, data, recipe, fabric, lesson=lesson))
     assert losses[-1] < losses[0] / 2
     assert all(torch.equal(before[name], value) for name, value in teacher.state_dict().items())
@@ -203,7 +203,7 @@ def test_a_teacher_helps_where_images_are_few(data):
 
 def test_a_share_is_at_most_one():
     with pytest.raises(UserError, match="--distill-share must be at most 1"):
-        Guidance(distill_share=1.5)
+        KnowledgeDistillation(distill_share=1.5)
 
 
 @pytest.mark.parametrize("keep", [True, False])

@@ -10,13 +10,13 @@ from sklearn.metrics import cohen_kappa_score
 from torch import nn
 
 from players import same_weights, zskt
+from zskt.measure.verdict.judgement import judged
+from zskt.measure.verdict.probes import PROBES, blends, leaves, probe
+from zskt.measure.verdict.signals import divergence, kappa, signals, variety
 from zskt.model_file import Card, load, write_network
 from zskt.networks import create
 from zskt.networks.generator import Generator
-from zskt.training.run_folder import RunFolder
-from zskt.verdict.judgement import judged
-from zskt.verdict.probes import PROBES, blends, leaves, probe
-from zskt.verdict.signals import divergence, kappa, signals, variety
+from zskt.runs.folder import RunFolder
 
 BOUNDS = ((-1.0, -2.0, -3.0), (1.0, 2.0, 4.0))
 

@@ -7,16 +7,16 @@ from typing import get_args
 
 import pytest
 import torch
-
 from literal_loop import literal_rounds
-from players import SIZE, make_game
-from zskt.attention import recorded
+
+from players import SIZE, make_session
+from zskt.distillation.session import stream
 from zskt.errors import UserError
-from zskt.evaluation import confidence, histograms
-from zskt.game import stream
+from zskt.measure.accuracy import confidence, histograms
 from zskt.methods import ZSKT, generator_terms
 from zskt.networks import Generator
-from zskt.training.compatibility import count_classes
+from zskt.networks.compatibility import count_classes
+from zskt.taps import recorded
 
 ROUNDS = 5
 
@@ -33,7 +33,7 @@ def test_same_weights_as_the_literal_loop(teacher, student):
         pass
 
     before = copy.deepcopy(student)
-    game = make_game(teacher, student, ROUNDS)
+    game = make_session(teacher, student, ROUNDS)
     list(islice(ZSKT(batch_size=8).play(game), ROUNDS))
 
     generator = game.networks["generator"]
@@ -51,7 +51,7 @@ def test_fresh_noise_gives_every_student_step_its_own_images(teacher, student):
     for fresh, different in ((False, 1), (True, 3)):
         seen.clear()
         method = ZSKT(batch_size=4, student_steps=3, attention=0, fresh_noise=fresh)
-        game = make_game(teacher, copy.deepcopy(student))
+        game = make_session(teacher, copy.deepcopy(student))
         next(method.play(game))
         taught = seen[1:]
         assert len(taught) == 3
@@ -61,7 +61,7 @@ def test_fresh_noise_gives_every_student_step_its_own_images(teacher, student):
 def test_no_attention_when_nothing_matches(teacher):
     told = []
     student = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 10))
-    game = make_game(teacher, student, tell=told.append)
+    game = make_session(teacher, student, tell=told.append)
     turn = next(ZSKT(batch_size=2, student_steps=1).play(game))
     assert turn.metrics["attention"] == 0
     assert len(told) == 1
@@ -71,7 +71,7 @@ def test_no_attention_when_nothing_matches(teacher):
 
 @pytest.mark.parametrize("name", ["kl", "reverse-kl", "js", "l1"])
 def test_every_discrepancy_plays(teacher, student, name):
-    game = make_game(teacher, student)
+    game = make_session(teacher, student)
     turn = next(ZSKT(batch_size=4, student_steps=1, discrepancy=name, temperature=4).play(game))
     assert all(value.isfinite() for value in turn.metrics.values())
     assert turn.metrics["generator_loss"] < 0
@@ -83,7 +83,7 @@ def test_every_extra_term_moves_the_generator(teacher, student, name):
     losses = {}
     for extra in ("none", name):
         method = ZSKT(batch_size=4, student_steps=1, extra=extra, extra_weight=50.0)
-        game = make_game(teacher, copy.deepcopy(student))
+        game = make_session(teacher, copy.deepcopy(student))
         turn = next(method.play(game))
         losses[extra] = turn.metrics["generator_loss"].item(), turn.images
         assert all(p.grad is None for p in game.teacher.parameters())
@@ -93,7 +93,7 @@ def test_every_extra_term_moves_the_generator(teacher, student, name):
 
 
 def test_terms_have_the_signs_they_say(teacher, student):
-    game = make_game(teacher, student)
+    game = make_session(teacher, student)
     images = torch.randn(4, *SIZE)
     says, heard = game.teacher(images), game.student(images)
 
@@ -132,11 +132,11 @@ def test_what_a_term_needs_must_be_there(student):
     flat = torch.nn.Sequential(torch.nn.Conv2d(3, 10, 8), torch.nn.Flatten())
     for name, reason in (("diversity", "linear layer"), ("attention", "no stages")):
         with pytest.raises(UserError, match=reason):
-            next(ZSKT(batch_size=2, extra=name).play(make_game(flat, student)))
+            next(ZSKT(batch_size=2, extra=name).play(make_session(flat, student)))
 
 
 def test_what_both_networks_say_is_left_for_the_record(teacher, student):
-    game = make_game(teacher, student)
+    game = make_session(teacher, student)
     turn = next(ZSKT(batch_size=4, student_steps=1).play(game))
     with torch.no_grad():
         assert torch.equal(turn.logits["teacher"], game.teacher(turn.images))

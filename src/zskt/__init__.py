@@ -1,6 +1,7 @@
 """zskt distils a trained image classifier into a smaller one without any data.
 
-The public names are these; everything else may change.
+The public names are these; everything else may change. What a command does is a function of the
+same name: `zskt distill` is `zskt.distill`.
 """
 
 from importlib import import_module
@@ -8,33 +9,77 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zskt.data import load_data as load_data
+    from zskt.distillation.run import Run as Run
     from zskt.errors import UserError as UserError
-    from zskt.methods import ZSKT as ZSKT
+    from zskt.experiments.reproduce import reproduce as reproduce
+    from zskt.jobs.beliefs import beliefs as beliefs
+    from zskt.jobs.compare import compare as compare
+    from zskt.jobs.demo import demo as demo
+    from zskt.jobs.distill import Distilled as Distilled
+    from zskt.jobs.distill import distill as distill
+    from zskt.jobs.evaluate import evaluate as evaluate
+    from zskt.jobs.export import export as export
+    from zskt.jobs.finetune import finetune as finetune
+    from zskt.jobs.inspect import inspect as inspect
+    from zskt.jobs.list import list_names as list_names
+    from zskt.jobs.noise_predictions import UniformNoise as UniformNoise
+    from zskt.jobs.noise_predictions import noise_predictions as noise_predictions
+    from zskt.jobs.synthesize import synthesize as synthesize
+    from zskt.jobs.toy import toy as toy
+    from zskt.jobs.train import train as train
+    from zskt.jobs.verdict import verdict as verdict
+    from zskt.measure.beliefs.settings import Measurement as Measurement
+    from zskt.methods.noise import Noise as Noise
+    from zskt.methods.zskt import ZSKT as ZSKT
     from zskt.model_file import Card as Card
     from zskt.model_file import load as load
     from zskt.model_file import load_weights as load_weights
     from zskt.networks import create as create
-    from zskt.teachers import load_teacher as load_teacher
-    from zskt.training.distill import Distilled as Distilled
-    from zskt.training.distill import distill as distill
-    from zskt.training.run import Run as Run
-    from zskt.verdict.judgement import judged as judged
-    from zskt.verdict.signals import signals as signals
+    from zskt.plane.settings import Toy as Toy
+    from zskt.supervised.recipe import FineTuning as FineTuning
+    from zskt.supervised.recipe import FineTuningDistillation as FineTuningDistillation
+    from zskt.supervised.recipe import KnowledgeDistillation as KnowledgeDistillation
+    from zskt.supervised.recipe import Recipe as Recipe
+    from zskt.teachers.load import load_teacher as load_teacher
+    from zskt.teachers.options import TeacherOptions as TeacherOptions
+    from zskt.teachers.teacher import Teacher as Teacher
 
 _HOME = {
     "Card": "zskt.model_file",
-    "Distilled": "zskt.training.distill",
-    "Run": "zskt.training.run",
+    "Distilled": "zskt.jobs.distill",
+    "FineTuning": "zskt.supervised.recipe",
+    "FineTuningDistillation": "zskt.supervised.recipe",
+    "KnowledgeDistillation": "zskt.supervised.recipe",
+    "Measurement": "zskt.measure.beliefs.settings",
+    "Noise": "zskt.methods.noise",
+    "Recipe": "zskt.supervised.recipe",
+    "Run": "zskt.distillation.run",
+    "Teacher": "zskt.teachers.teacher",
+    "TeacherOptions": "zskt.teachers.options",
+    "Toy": "zskt.plane.settings",
+    "UniformNoise": "zskt.jobs.noise_predictions",
     "UserError": "zskt.errors",
-    "ZSKT": "zskt.methods",
+    "ZSKT": "zskt.methods.zskt",
+    "beliefs": "zskt.jobs.beliefs",
+    "compare": "zskt.jobs.compare",
     "create": "zskt.networks",
-    "distill": "zskt.training.distill",
-    "judged": "zskt.verdict.judgement",
+    "demo": "zskt.jobs.demo",
+    "distill": "zskt.jobs.distill",
+    "evaluate": "zskt.jobs.evaluate",
+    "export": "zskt.jobs.export",
+    "finetune": "zskt.jobs.finetune",
+    "inspect": "zskt.jobs.inspect",
+    "list_names": "zskt.jobs.list",
     "load": "zskt.model_file",
     "load_data": "zskt.data",
-    "load_teacher": "zskt.teachers",
+    "load_teacher": "zskt.teachers.load",
     "load_weights": "zskt.model_file",
-    "signals": "zskt.verdict.signals",
+    "noise_predictions": "zskt.jobs.noise_predictions",
+    "reproduce": "zskt.experiments.reproduce",
+    "synthesize": "zskt.jobs.synthesize",
+    "toy": "zskt.jobs.toy",
+    "train": "zskt.jobs.train",
+    "verdict": "zskt.jobs.verdict",
 }
 __all__ = sorted(_HOME)
 

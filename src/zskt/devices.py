@@ -1,26 +1,48 @@
 """Where a run computes and how precisely."""
 
-from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
-
-import torch
-from lightning_fabric import Fabric
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from zskt.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 Precision = Literal["auto", "bf16", "32"]
 
 
-def resolve(device: str, precision: Precision) -> tuple[str, Precision]:
+@dataclass(frozen=True)
+class Where:
+    """A device and a precision, neither of them `auto`."""
+
+    name: str
+    """`cpu`, `cuda`, `cuda:1` or `mps`."""
+    precision: Precision
+
+    @property
+    def device(self) -> "torch.device":
+        """The device."""
+        import torch
+
+        return torch.device(self.name)
+
+    def autocast(self) -> AbstractContextManager:
+        """The precision, for forward passes."""
+        import torch
+
+        if self.precision != "bf16":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+
+def resolve(device: str = "auto", precision: Precision = "auto") -> Where:
     """What `auto` means on this machine.
 
     Args:
         device: `auto` (CUDA, then Apple's MPS, then the CPU), `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: `auto` takes bf16 autocast where the hardware has it natively, else float32.
-
-    Returns:
-        The device and the precision, neither of them `auto`.
 
     Raises:
         UserError: if the device is not there or not known.
@@ -28,50 +50,48 @@ def resolve(device: str, precision: Precision) -> tuple[str, Precision]:
     kind, _, index = device.partition(":")
     if kind not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
         raise UserError(f"unknown device '{device}'; take auto, cpu, cuda, cuda:N or mps")
-    if kind == "auto":
-        device = kind = next((name for name in ("cuda", "mps") if _has(name)), "cpu")
-    if not _has(kind) or (kind == "cuda" and index and int(index) >= torch.cuda.device_count()):
-        raise UserError(f"there is no {device} device on this machine; take --device cpu or auto")
-    if precision == "auto":
-        precision = "bf16" if _native_bf16(kind) else "32"
-    return device, precision
+    import torch
 
-
-def make_fabric(device: str = "auto", precision: Precision = "auto") -> Fabric:
-    """One process on one device; the arguments and errors are those of `resolve`."""
-    device, precision = resolve(device, precision)
-    kind, _, index = device.partition(":")
-    if kind == "cuda" and precision == "32":
-        # Convolutions would otherwise round their inputs to 10 bits.
-        torch.backends.cudnn.allow_tf32 = False
-    return Fabric(
-        accelerator=kind,
-        devices=[int(index)] if index and kind == "cuda" else 1,
-        precision="bf16-mixed" if precision == "bf16" else "32-true",
-    )
-
-
-def attention_kernel(fabric: Fabric) -> AbstractContextManager:
-    """Inside it, transformers attend in the quickest way.
-
-    On CPUs the fused kernel of torch 2.15 is slow in bf16, above all backwards; plain matrix
-    products are not.
-    """
-    with fabric.autocast():
-        slow = fabric.device.type == "cpu" and torch.is_autocast_enabled("cpu")
-    return sdpa_kernel(SDPBackend.MATH) if slow else nullcontext()
-
-
-def _has(kind: str) -> bool:
     available = {
         "cpu": lambda: True,
         "cuda": torch.cuda.is_available,
         "mps": torch.backends.mps.is_available,
     }
-    return available[kind]()
+    if kind == "auto":
+        device = kind = next((name for name in ("cuda", "mps") if available[name]()), "cpu")
+    present = available[kind]()
+    if not present or (kind == "cuda" and index and int(index) >= torch.cuda.device_count()):
+        raise UserError(f"there is no {device} device on this machine; take `device` cpu or auto")
+    if precision == "auto":
+        precision = "bf16" if _native_bf16(kind) else "32"
+    return Where(device, precision)
+
+
+@contextmanager
+def settled(where: Where) -> Generator[None]:
+    """Process-wide settings as a run needs them; all are put back afterwards.
+
+    In exact float32 cuDNN may not round the inputs of convolutions to 10 bits. On CPUs in bf16
+    transformers attend by plain matrix products: the fused kernel of torch 2.15 is slow there,
+    above all backwards.
+    """
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    slow = where.device.type == "cpu" and where.precision == "bf16"
+    rounded = torch.backends.cudnn.allow_tf32
+    if where.precision == "32":
+        torch.backends.cudnn.allow_tf32 = False
+    try:
+        with sdpa_kernel(SDPBackend.MATH) if slow else nullcontext():
+            yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = rounded
 
 
 def _native_bf16(kind: str) -> bool:
+    import torch
+
     if kind == "cuda":
         return torch.cuda.get_device_capability() >= (8, 0)
     capabilities = torch.cpu.get_capabilities() if kind == "cpu" else {}

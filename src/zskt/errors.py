@@ -1,4 +1,8 @@
-"""The one exception for what a user can put right, and advice on names that do not exist."""
+"""The one exception for what a user can put right, and advice on names that do not exist.
+
+A sentence names settings as Python does, in backticks: `batch_size`. The command line shows them
+as its own flags: --batch-size.
+"""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -7,6 +11,10 @@ from math import isfinite
 
 class UserError(ValueError):
     """One sentence that says what is wrong and what to do; the command line exits with 2."""
+
+
+class DivergedError(UserError):
+    """A run whose loss or weights are no longer finite; the same settings would diverge again."""
 
 
 def first_line(error: BaseException) -> str:
@@ -25,7 +33,7 @@ def check_settings(settings: object, *may_be_zero: str, at_most_one: tuple[str, 
     """Raise a `UserError` unless every number among the attributes is finite and above zero.
 
     Args:
-        settings: an object whose attributes are named as the command line's flags.
+        settings: an object whose attributes are settings.
         may_be_zero: names of those that may also be zero.
         at_most_one: names of those that are shares.
     """
@@ -33,9 +41,9 @@ def check_settings(settings: object, *may_be_zero: str, at_most_one: tuple[str, 
         if type(value) not in (int, float):
             continue
         if isinstance(value, int) and value >= 2**63:
-            raise UserError(f"--{name.replace('_', '-')} must be below 2**63, not {value}")
+            raise UserError(f"`{name}` must be below 2**63, not {value}")
         low = "zero or above" if name in may_be_zero else "above zero"
         if not (isfinite(value) and (value > 0 or (value == 0 and name in may_be_zero))):
-            raise UserError(f"--{name.replace('_', '-')} must be {low}, not {value}")
+            raise UserError(f"`{name}` must be {low}, not {value}")
         if name in at_most_one and value > 1:
-            raise UserError(f"--{name.replace('_', '-')} must be at most 1, not {value}")
+            raise UserError(f"`{name}` must be at most 1, not {value}")

@@ -1,35 +1,55 @@
 """Writing files whole or not at all."""
 
+import errno
 import os
 from pathlib import Path
+from secrets import token_hex
 
 from zskt.errors import UserError
+
+CANNOT_BE_SYNCED = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EISDIR)
+"""What systems say that have no fsync for folders: network shares, Windows."""
+TEMPORARY = ".tmp"
+"""How the names of files end that a kill can leave half written; they begin with a dot."""
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write a temporary file, flush it to the disk, and rename it over the old one.
 
     Whoever reads the path, at any moment and after any kill, finds the old content or the new,
-    never a part.
+    never a part. Two writers never share a temporary file: the last to rename it wins.
 
     Raises:
         UserError: if the disk is full or the folder is not writable; no part of it is left.
     """
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}{TEMPORARY}")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        _sync_folder(path.parent)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise UserError(
             f"cannot write {path}: {error.strerror}; make room or choose another place"
         ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the new name on the disk too, where folders can be synced."""
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        if error.errno in CANNOT_BE_SYNCED:
+            return
+        raise
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in CANNOT_BE_SYNCED:
+            raise
+    finally:
+        os.close(opened)

@@ -5,7 +5,7 @@ one JSON object, the `Card`. Nothing is pickled.
 """
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,12 @@ from torch import nn
 
 from zskt.errors import UserError
 from zskt.files import write_atomically
+from zskt.images import Normalisation
 from zskt.networks import Generator, create, is_code
-from zskt.networks.generator import Bounds
+from zskt.networks.arguments import check_arguments
 
 NAMES_IN_A_RUN = ("student.safetensors", "model.safetensors")
 """What `load` looks for when it is given a run folder."""
-AVERAGE = "student-average.safetensors"
-"""The student's moving average in a run folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +48,23 @@ class Card:
     class_names: tuple[str, ...] | None = None
 
     @property
-    def bounds(self) -> Bounds | None:
-        """Lowest and highest normalised pixel of each channel; None without a normalisation."""
+    def normalisation(self) -> Normalisation | None:
+        """Of its images; None where it is not known."""
         if self.mean is None or self.std is None:
             return None
-        low = tuple(-mean / std for mean, std in zip(self.mean, self.std, strict=True))
-        return low, tuple(edge + 1 / std for edge, std in zip(low, self.std, strict=True))
+        return Normalisation(self.mean, self.std)
+
+    def known_normalisation(self) -> Normalisation:
+        """Of its images; or a `UserError`."""
+        if (normalisation := self.normalisation) is None:
+            raise UserError(
+                "nothing says how a network's images are normalised; give `mean` and `std`"
+            )
+        return normalisation
+
+    def normalised_as(self, teacher: "Card") -> "Card":
+        """The same with its teacher's normalisation, in which it learnt, if it tells none."""
+        return self if self.mean is not None else replace(self, mean=teacher.mean, std=teacher.std)
 
 
 def card_of(network: nn.Module, student: Card) -> Card:
@@ -141,7 +151,8 @@ def load(path: str | Path, *, allow_code: bool = False) -> nn.Module:
     Args:
         path: the file or folder.
         allow_code: whether a network of a `package.module:factory` may be made, which imports that
-            module: a file from someone else could name any.
+            module, or one of a library with other arguments than those that change its shape: a
+            file from someone else could name any.
 
     Raises:
         UserError: if the file is missing, damaged, or holds another architecture than it says.
@@ -155,17 +166,19 @@ def load(path: str | Path, *, allow_code: bool = False) -> nn.Module:
     if is_code(card.architecture) and not allow_code:
         raise UserError(
             f"{file} was made by the code of {card.architecture}; if you trust it, call "
-            "zskt.load(path, allow_code=True) or give --allow-code"
+            "zskt.load(path, allow_code=True) or give `allow_code`"
         )
     if card.architecture == "generator":
         assert card.noise_size
         assert card.width
-        bounds = card.bounds if card.bounded else None
+        bounds = card.known_normalisation().bounds if card.bounded else None
         network: nn.Module = Generator(
             card.input_size, card.noise_size, card.width, card.depth or 1, bounds
         )
     else:
         assert card.classes
+        if not allow_code:
+            check_arguments(file, card.arguments)
         network = create(
             card.architecture,
             classes=card.classes,

@@ -10,8 +10,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from zskt.files import write_atomically
 
 
@@ -21,7 +19,7 @@ def result(
     settings: Mapping[str, Any],
     seconds: float,
     rows: Sequence[dict],
-    device: str = "cpu",
+    device: str,
     runs: Sequence[dict] | None = None,
 ) -> dict[str, Any]:
     """One result as JSON would hold it; shares and accuracies in the rows are 0 to 1.
@@ -70,8 +68,10 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 
-def machine(device: str = "cpu") -> dict[str, Any]:
+def machine(device: str) -> dict[str, Any]:
     """The processor and, if the device is one, the GPU."""
+    import torch
+
     capabilities = torch.cpu.get_capabilities()
     return {
         "system": f"{platform.system()} {platform.machine()}",

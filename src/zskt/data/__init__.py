@@ -8,19 +8,9 @@ from pathlib import Path
 from zskt.data.image_data import ImageData as ImageData
 from zskt.data.image_data import Split as Split
 from zskt.data.image_data import balanced_subset as balanced_subset
+from zskt.data.names import DATA as DATA
+from zskt.data.names import PUBLIC
 from zskt.errors import unknown
-
-PUBLIC = ("cifar10", "cifar100", "svhn", "mnist", "fashion-mnist")
-DATA = {
-    "digits": "1,797 scans of handwritten digits, 8x8 grey, embedded",
-    "cifar10": "60,000 photographs, 32x32 colour, 10 classes",
-    "cifar100": "60,000 photographs, 32x32 colour, 100 classes",
-    "svhn": "99,289 house numbers, 32x32 colour, 10 classes (train and test, no extra)",
-    "mnist": "70,000 handwritten digits, 28x28 grey",
-    "fashion-mnist": "70,000 pieces of clothing, 28x28 grey, 10 classes",
-    "folder:PATH": "image files in train/CLASS/ and test/CLASS/ (or val/)",
-    "FILE.npz": "arrays in the MedMNIST convention: train_images, train_labels, test_...",
-}
 
 
 def load_data(name: str, data_dir: str | Path = "data") -> ImageData:

@@ -1,25 +1,13 @@
-"""Batches from images in memory: normalised, augmented and shuffled on the device."""
+"""Batches from images in memory: augmented and shuffled on the device."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from zskt.data.image_data import Split
-
-
-def normalise(
-    images: UInt8[Tensor, "count channels height width"],
-    mean: Sequence[float],
-    std: Sequence[float],
-) -> Float32[Tensor, "count channels height width"]:
-    """Pixels 0 to 255 to the space that networks take: (pixel / 255 - mean) / std."""
-    scale = torch.tensor(std, device=images.device).view(-1, 1, 1)
-    shift = torch.tensor(mean, device=images.device).view(-1, 1, 1)
-    normalised = (images.float() / 255 - shift) / scale
-    return normalised.contiguous(memory_format=torch.channels_last)
 
 
 def augment(

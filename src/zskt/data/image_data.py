@@ -7,6 +7,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from zskt.errors import UserError
+from zskt.images import Normalisation
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class ImageData:
     std: tuple[float, ...]
     flips: bool = True
     """Whether a mirror image keeps its class (it does not for digits)."""
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """Of networks that learn from these images."""
+        return Normalisation(self.mean, self.std)
 
     @property
     def input_size(self) -> tuple[int, int, int]:
@@ -83,7 +89,7 @@ def balanced_subset(split: Split, per_class: int, seed: int) -> Split:
     fewest = min(len(members) for members in classes)
     if not 0 < per_class <= fewest:
         raise UserError(
-            f"--per-class must be 1 to {fewest}, the size of the smallest class, not {per_class}"
+            f"`per_class` must be 1 to {fewest}, the size of the smallest class, not {per_class}"
         )
     chosen = torch.cat([members[:per_class] for members in classes])
     return Split(split.images[chosen], split.labels[chosen])

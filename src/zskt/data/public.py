@@ -39,7 +39,7 @@ def read_public(name: str, data_dir: Path) -> ImageData:
     except (RuntimeError, OSError, EOFError) as error:
         raise UserError(
             f"{name} is not in {data_dir} and cannot be downloaded ({str(error).splitlines()[0]}); "
-            "put torchvision's files there with --data-dir, or give an .npz"
+            "put torchvision's files there with `data_dir`, or give an .npz"
         ) from error
     train, test = (_split(part) for part in parts)
     names = DIGITS if name == "svhn" else tuple(parts[0].classes)  # ty: ignore

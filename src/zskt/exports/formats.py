@@ -8,25 +8,17 @@ import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from zskt.errors import UserError
-from zskt.teachers.found import ABOUT
+from zskt.teachers.loaded import ABOUT
 from zskt.teachers.onnx_file import run_by_onnxruntime
 
-Format = Literal["safetensors", "onnx", "pt2", "torchscript"]
 Images = Float[Tensor, "batch channels height width"]
 Logits = Float[Tensor, "batch classes"]
-ENDS: dict[Format, str] = {
-    "safetensors": ".safetensors",
-    "onnx": ".onnx",
-    "pt2": ".pt2",
-    "torchscript": ".pt",
-}
 
 
 def write_onnx(file: Path, network: nn.Module, images: Images, about: str = "{}") -> None:
@@ -102,9 +94,9 @@ def largest_difference(file: Path, form: str, network: nn.Module, images: Images
     """
     worst = 0.0
     for count in (1, 2, len(images)):
-        said, wanted = RUNNERS[form](file, images[:count]), network(images[:count])
-        scale = wanted.abs().max().clamp_min(1e-6)
-        worst = max(worst, float((said - wanted).abs().max() / scale))
+        logits, expected = RUNNERS[form](file, images[:count]), network(images[:count])
+        scale = expected.abs().max().clamp_min(1e-6)
+        worst = max(worst, float((logits - expected).abs().max() / scale))
     return worst
 
 

@@ -15,48 +15,51 @@ stream that z is drawn from, and `attention` runs the student once more in train
 """
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from zskt.attention import watch_stages
+from zskt.distillation.session import Session
 from zskt.errors import UserError
-from zskt.game import Game
 from zskt.losses import attention_transfer, kl
+from zskt.methods.attention import watched_players
+from zskt.methods.names import TermName
+from zskt.taps import tapped
 
 Images = Float[Tensor, "batch channels height width"]
 Logits = Float[Tensor, "batch classes"]
 Term = Callable[[Images, Logits, Logits], Float[Tensor, ""] | float]
 """Of the images and of what teacher and student say of them."""
-Name = Literal[
-    "none", "teacher-entropy", "student-entropy", "blur", "noise", "diversity", "attention"
-]
 
 
-def generator_term(name: Name, game: Game) -> Term:
+def generator_term(name: TermName, session: Session) -> Term:
     """A term by its name; for `none`, zero.
 
     Raises:
         UserError: if the networks lack what the term looks at.
     """
-    assert name in get_args(Name), name
+    assert name in get_args(TermName), name
     match name:
         case "teacher-entropy":
             return lambda images, teacher, student: entropy(teacher)
         case "student-entropy":
             return lambda images, teacher, student: -entropy(student)
         case "blur":
-            return lambda images, teacher, student: kl(teacher, game.teacher(blurred(images)))
+            return lambda images, teacher, student: kl(teacher, session.teacher(blurred(images)))
         case "noise":
-            return lambda images, teacher, student: kl(teacher, game.teacher(noisy(images, game)))
+            return lambda images, teacher, student: kl(
+                teacher, session.teacher(noisy(images, session))
+            )
         case "diversity":
-            last = last_linear(game.teacher)
-            return lambda images, teacher, student: alikeness(features(game.teacher, last, images))
+            last = last_linear(session.teacher)
+            return lambda images, teacher, student: alikeness(
+                features(session.teacher, last, images)
+            )
         case "attention":
-            return attention_apart(game)
+            return attention_apart(session)
     return lambda images, teacher, student: 0.0
 
 
@@ -74,28 +77,24 @@ def blurred(images: Images) -> Images:
     return F.conv2d(F.pad(images, (1, 1, 1, 1), mode="replicate"), filters, groups=channels)
 
 
-def noisy(images: Images, game: Game) -> Images:
+def noisy(images: Images, session: Session) -> Images:
     """Images with a tenth of their own spread of noise."""
-    return images + 0.1 * images.detach().std() * game.noise(*images.shape).to(images.dtype)
+    return images + 0.1 * images.detach().std() * session.noise(*images.shape).to(images.dtype)
 
 
 def last_linear(network: nn.Module) -> nn.Linear:
     """The layer that makes the logits."""
     layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
     if not layers:
-        raise UserError("the teacher has no linear layer; --extra diversity looks at its input")
+        raise UserError("the teacher has no linear layer; `extra` diversity looks at its input")
     return layers[-1]
 
 
 def features(network: nn.Module, last: nn.Linear, images: Images) -> Float[Tensor, "batch _"]:
     """What goes into the last layer."""
-    taken: list[Tensor] = []
-    handle = last.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0]))
-    try:
+    with tapped([last], inputs=True) as inputs:
         network(images)
-    finally:
-        handle.remove()
-    return taken[-1].flatten(1)
+    return inputs[last].flatten(1)
 
 
 def alikeness(vectors: Float[Tensor, "batch _"]) -> Float[Tensor, ""]:
@@ -106,11 +105,11 @@ def alikeness(vectors: Float[Tensor, "batch _"]) -> Float[Tensor, ""]:
     return (unit.sum(0).square().sum() - count) / max(1, count * (count - 1))
 
 
-def attention_apart(game: Game) -> Term:
+def attention_apart(session: Session) -> Term:
     """Minus the attention term of the student's loss."""
-    teacher, student = watch_stages(game, wanted=True)
+    teacher, student = watched_players(session, True)
     if not teacher.modules:
-        raise UserError("no stages of teacher and student match; --extra attention needs them")
+        raise UserError("no stages of teacher and student match; `extra` attention needs them")
 
     def term(images: Images, *_: Logits) -> Float[Tensor, ""]:
         return -attention_transfer(teacher(images)[1], student(images)[1])

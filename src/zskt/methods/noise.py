@@ -11,22 +11,25 @@ reaches 90 % on MNIST so, and names no setting; these are those of the adversari
 floor that a generator has to beat.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-
-import torch
-from torch.optim import Adam
-from torch.optim.lr_scheduler import CosineAnnealingLR
+from typing import TYPE_CHECKING, ClassVar
 
 from zskt.errors import check_settings
-from zskt.game import Game, Round
-from zskt.losses import DISCREPANCIES, DiscrepancyName
+from zskt.methods.names import DiscrepancyName
+
+if TYPE_CHECKING:
+    from zskt.distillation.session import Round, Session
 
 
 @dataclass(frozen=True, kw_only=True)
 class Noise:
     """Settings of the method."""
+
+    title: ClassVar[str] = "Distillation on plain random noise: no generator, no game"
 
     batch_size: int = 128
     """Images in a batch."""
@@ -44,27 +47,31 @@ class Noise:
     def __post_init__(self):
         check_settings(self)
 
-    def play(self, game: Game) -> Iterator[Round]:
+    def rounds(self, session: Session) -> Iterator[Round]:
         """Teach for ever; whoever iterates decides when to stop, log and save."""
-        teacher, student = game.teacher, game.student.train()
-        adam = Adam(student.parameters(), self.student_learning_rate, fused=True)
-        decay = CosineAnnealingLR(adam, game.rounds)
-        game.keep(student_adam=adam, student_decay=decay)
+        import torch
+        from torch.optim import Adam
+
+        from zskt.distillation.schedule import cosine
+        from zskt.distillation.session import Round
+        from zskt.losses import DISCREPANCIES
+
+        teacher, student = session.teacher, session.student.train()
+        adam = session.keep("student_adam", Adam(student.parameters(), fused=True))
         distance = partial(DISCREPANCIES[self.discrepancy], temperature=self.temperature)
-        game.ready()
+        session.ready()
 
         while True:
+            rate = self.student_learning_rate * cosine(session.progress)
             for _ in range(self.student_steps):
-                images = game.noise(self.batch_size, *game.input_size)
-                with game.autocast():
+                images = session.noise(self.batch_size, *session.input_size)
+                with session.autocast():
                     with torch.no_grad():
                         target = teacher(images)
                     logits = student(images)
                     loss = distance(target, logits)
-                game.descend(loss, adam, clip=self.clip)
-            turn = Round(
+                session.descend(loss, adam, learning_rate=rate, clip=self.clip)
+            yield Round(
                 images, teacher_logits=target, student_logits=logits,
-                student_loss=loss, student_learning_rate=decay.get_last_lr()[0],
+                student_loss=loss, student_learning_rate=rate,
             )  # fmt: skip
-            decay.step()
-            yield turn

@@ -20,26 +20,28 @@ to which beta = 250 and clipping at 5 belong. The teacher is in eval mode, the s
 generator in train mode throughout: batch norm sees only generated images.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
-import torch
-from torch.optim import Adam
-from torch.optim.lr_scheduler import CosineAnnealingLR
-
-from zskt.attention import watch_stages
 from zskt.errors import check_settings
-from zskt.game import Game, Round
-from zskt.losses import DISCREPANCIES, DiscrepancyName, attention_transfer
-from zskt.methods import generator_terms
-from zskt.modes import frozen
-from zskt.networks.generator import Generator
+from zskt.methods.names import DiscrepancyName, TermName
+
+if TYPE_CHECKING:
+    from zskt.distillation.session import Round, Session
 
 
 @dataclass(frozen=True, kw_only=True)
 class ZSKT:
     """Settings of the method; the defaults are the authors'."""
+
+    title: ClassVar[str] = (
+        "Zero-shot knowledge transfer by adversarial belief matching "
+        "(Micaelli & Storkey, NeurIPS 2019)"
+    )
 
     batch_size: int = 128
     """Images in a batch."""
@@ -69,7 +71,7 @@ class ZSKT:
     """What the generator ascends and the student descends (D)."""
     fresh_noise: bool = False
     """Draw new noise for every student step, where the authors replay one batch."""
-    extra: generator_terms.Name = "none"
+    extra: TermName = "none"
     """A further term of the generator's loss, which the authors tried and left out."""
     extra_weight: float = 1.0
     """Weight of that term."""
@@ -77,52 +79,63 @@ class ZSKT:
     def __post_init__(self):
         check_settings(self, "attention", "extra_weight")
 
-    def play(self, game: Game) -> Iterator[Round]:
-        """Play Algorithm 1 for ever; whoever iterates decides when to stop, log and save."""
-        teacher, student = game.teacher, game.student.train()
-        shape = game.input_size, self.noise_size, self.generator_width, self.generator_depth
-        bounds = game.bounds() if self.bounded else None
-        generator = game.network("generator", lambda: Generator(*shape, bounds)).train()
-        student_adam = Adam(student.parameters(), self.student_learning_rate, fused=True)
-        generator_adam = Adam(generator.parameters(), self.generator_learning_rate, fused=True)
-        student_decay = CosineAnnealingLR(student_adam, game.rounds)
-        generator_decay = CosineAnnealingLR(generator_adam, game.rounds)
-        game.keep(student_adam=student_adam, generator_adam=generator_adam)
-        game.keep(student_decay=student_decay, generator_decay=generator_decay)
-        watched_teacher, watched_student = watch_stages(game, wanted=self.attention > 0)
+    def rounds(self, session: Session) -> Iterator[Round]:
+        """Algorithm 1 for ever; whoever iterates decides when to stop, log and save."""
+        import torch
+        from torch.optim import Adam
+
+        from zskt.distillation.schedule import cosine
+        from zskt.distillation.session import Round
+        from zskt.losses import DISCREPANCIES, attention_transfer
+        from zskt.methods.attention import watched_players
+        from zskt.methods.generator_terms import generator_term
+        from zskt.modes import frozen
+        from zskt.networks.generator import Generator
+
+        teacher, student = session.teacher, session.student.train()
+        shape = session.input_size, self.noise_size, self.generator_width, self.generator_depth
+        bounds = session.bounds() if self.bounded else None
+        generator = session.network("generator", lambda: Generator(*shape, bounds), draws=True)
+        generator.train()
+        student_adam = session.keep("student_adam", Adam(student.parameters(), fused=True))
+        generator_adam = session.keep("generator_adam", Adam(generator.parameters(), fused=True))
+        watched_teacher, watched_student = watched_players(session, self.attention > 0)
         distance = partial(DISCREPANCIES[self.discrepancy], temperature=self.temperature)
-        extra = generator_terms.generator_term(self.extra, game)
-        game.ready()
+        extra = generator_term(self.extra, session)
+        session.ready()
 
         while True:
-            noise = game.noise(self.batch_size, self.noise_size)
+            generator_rate = self.generator_learning_rate * cosine(session.progress)
+            student_rate = self.student_learning_rate * cosine(session.progress)
+            noise = session.noise(self.batch_size, self.noise_size)
             with frozen(student):
                 for _ in range(self.generator_steps):
-                    with game.autocast():
+                    with session.autocast():
                         images = generator(noise)
                         # The teacher's gradient moves the generator too: no no_grad here.
-                        says = teacher(images), student(images)
-                        generator_loss = -distance(*says) + self.extra_weight * extra(images, *says)
-                    game.descend(generator_loss, generator_adam, clip=self.clip)
+                        logits = teacher(images), student(images)
+                        term = self.extra_weight * extra(images, *logits)
+                        generator_loss = -distance(*logits) + term
+                    session.descend(
+                        generator_loss, generator_adam, learning_rate=generator_rate, clip=self.clip
+                    )
             for step in range(self.student_steps):
                 if step == 0 or self.fresh_noise:
-                    with torch.no_grad(), game.autocast():
+                    with torch.no_grad(), session.autocast():
                         if self.fresh_noise:
-                            noise = game.noise(self.batch_size, self.noise_size)
+                            noise = session.noise(self.batch_size, self.noise_size)
                         images = generator(noise)
                         target, target_maps = watched_teacher(images)
-                with game.autocast():
-                    logits, maps = watched_student(images)
-                    apart = distance(target, logits)
+                with session.autocast():
+                    answer, maps = watched_student(images)
+                    apart = distance(target, answer)
                     maps_apart = attention_transfer(target_maps, maps) if maps else apart * 0
                     student_loss = apart + self.attention * maps_apart
-                game.descend(student_loss, student_adam, clip=self.clip)
-            turn = Round(
-                images, teacher_logits=target, student_logits=logits,
+                session.descend(
+                    student_loss, student_adam, learning_rate=student_rate, clip=self.clip
+                )
+            yield Round(
+                images, teacher_logits=target, student_logits=answer,
                 generator_loss=generator_loss, student_loss=student_loss, attention=maps_apart,
-                generator_learning_rate=generator_decay.get_last_lr()[0],
-                student_learning_rate=student_decay.get_last_lr()[0],
+                generator_learning_rate=generator_rate, student_learning_rate=student_rate,
             )  # fmt: skip
-            student_decay.step()
-            generator_decay.step()
-            yield turn

@@ -12,8 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zskt.errors import UserError
-
-Bounds = tuple[tuple[float, ...], tuple[float, ...]]
+from zskt.images import Bounds
 
 
 class Generator(nn.Module):

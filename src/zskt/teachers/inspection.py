@@ -13,12 +13,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from zskt.attention import matching_stages
-from zskt.comparison import multiply_accumulates
 from zskt.errors import UserError
+from zskt.measure.cost import multiply_accumulates
 from zskt.model_file import parameters
 from zskt.networks import create
-from zskt.teachers import Teacher
+from zskt.taps import matching_stages
+from zskt.teachers.teacher import Teacher
 
 NORMS = {"batch_norm": "batch", "group_norm": "group", "layer_norm": "layer"}
 Images = Float[Tensor, "batch channels height width"]
@@ -43,30 +43,21 @@ class Findings:
     notes: tuple[str, ...]
 
 
-def inspect_teacher(teacher: Teacher, students: tuple[str, ...] = ()) -> Findings:
+def inspect_teacher(
+    teacher: Teacher, students: tuple[str, ...] = (), device: torch.device | str = "cpu"
+) -> Findings:
     """Try a teacher out, on a copy.
 
     Args:
         teacher: what `load_teacher` gave.
         students: names of networks to look for common stages with.
+        device: where to run it.
     """
-    network = copy.deepcopy(teacher.network).eval().requires_grad_(False)
+    network = copy.deepcopy(teacher.network).eval().requires_grad_(False).to(device)
     images = torch.randn(4, *teacher.card.input_size, generator=torch.Generator().manual_seed(1))
-    problems, notes = list[str](), list(teacher.notes)
-    before = {name: tensor.clone() for name, tensor in network.named_buffers()}
-    with torch.no_grad():
-        said, again = network(images), network(images)
-        alone = torch.cat([network(image[None]) for image in images])
-    after = dict(network.named_buffers())
-    if any(not torch.equal(before[name], after[name]) for name in before):
-        problems.append("It changes its own buffers in eval mode; export it in eval mode.")
-    if not torch.equal(said, again):
-        problems.append("It is not deterministic: twice the same images give different logits.")
-    if not said.isfinite().all():
-        problems.append("Its logits are not finite on random images; look at --mean and --std.")
-    spread = said.std(0).mean()
-    if (said - alone).abs().max() > 0.01 * spread.clamp_min(1e-6):
-        problems.append("Its logits depend on the other images of a batch, as in train mode.")
+    images = images.to(device)
+    notes = list(teacher.notes)
+    problems = _problems_of_answers(network, images)
     gradient, error = gradient_check(network, images[:2])
     if not gradient > 0:
         problems.append("No gradient reaches its input, so that no generator could learn from it.")
@@ -76,7 +67,7 @@ def inspect_teacher(teacher: Teacher, students: tuple[str, ...] = ()) -> Finding
         )
     taps = {name: _taps(network, name, teacher, images[:2]) for name in students}
     if students and not any(taps.values()):
-        notes.append("No stages to take attention from: distil with --attention 0.")
+        notes.append("No stages to take attention from: distil with `attention` 0.")
     return Findings(
         parameters=parameters(network), macs=multiply_accumulates(network, teacher.card.input_size),
         norms=count_norms(network, images[:1]), gradient=gradient,
@@ -84,10 +75,30 @@ def inspect_teacher(teacher: Teacher, students: tuple[str, ...] = ()) -> Finding
     )  # fmt: skip
 
 
-def check_teacher(teacher: Teacher) -> None:
+@torch.no_grad()
+def _problems_of_answers(network: nn.Module, images: Images) -> list[str]:
+    """What is wrong with what a network says, twice and of single images."""
+    problems = []
+    before = {name: tensor.clone() for name, tensor in network.named_buffers()}
+    logits, again = network(images), network(images)
+    alone = torch.cat([network(image[None]) for image in images])
+    after = dict(network.named_buffers())
+    if any(not torch.equal(before[name], after[name]) for name in before):
+        problems.append("It changes its own buffers in eval mode; export it in eval mode.")
+    if not torch.equal(logits, again):
+        problems.append("It is not deterministic: twice the same images give different logits.")
+    if not logits.isfinite().all():
+        problems.append("Its logits are not finite on random images; look at `mean` and `std`.")
+    spread = logits.std(0).mean()
+    if (logits - alone).abs().max() > 0.01 * spread.clamp_min(1e-6):
+        problems.append("Its logits depend on the other images of a batch, as in train mode.")
+    return problems
+
+
+def check_teacher(teacher: Teacher, device: torch.device | str = "cpu") -> None:
     """Raise a `UserError` with the first reason not to distil."""
-    if found := inspect_teacher(teacher).problems:
-        raise UserError(f"{teacher.source} cannot teach: {found[0]}")
+    if problems := inspect_teacher(teacher, device=device).problems:
+        raise UserError(f"{teacher.source} cannot teach: {problems[0]}")
 
 
 def gradient_check(network: nn.Module, images: Images) -> tuple[float, float]:
@@ -100,7 +111,7 @@ def gradient_check(network: nn.Module, images: Images) -> tuple[float, float]:
     images = images.to(double.dtype)
     step = 1e-5 if double.dtype == torch.float64 else 1e-2
     direction = torch.randn(images.shape, generator=torch.Generator().manual_seed(2))
-    direction = direction.to(images.dtype)
+    direction = direction.to(images)
 
     def height(points: Tensor) -> Tensor:
         return exact(points).double().square().sum()
@@ -160,4 +171,4 @@ def _taps(network: nn.Module, name: str, teacher: Teacher, images: Images) -> li
         student = create(name, classes=card.classes, input_size=card.input_size)
     except UserError:
         return []
-    return matching_stages(network, student, images)[0]
+    return matching_stages(network, student.to(images.device), images)[0]

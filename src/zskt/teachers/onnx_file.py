@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zskt.errors import UserError
-from zskt.teachers.found import ABOUT, Found, told
+from zskt.teachers.loaded import ABOUT, LoadedNetwork, facts_of_export
 
 TOLERANCE = 1e-3
 """Largest difference from onnxruntime, as a share of the largest output."""
@@ -35,7 +35,7 @@ class OnnxNetwork(nn.Module):
         return dict(zip(self.names, [said] if len(self.names) == 1 else said, strict=True))
 
 
-def read_onnx(file: Path) -> Found:
+def read_onnx(file: Path) -> LoadedNetwork:
     """A network from an ONNX file, with the size of its images and batches if the file fixes them.
 
     Raises:
@@ -79,7 +79,7 @@ def read_onnx(file: Path) -> Found:
     names = [output.name for output in model.graph.output]
     network = OnnxNetwork(converted, names, channels_last=last)
     about = {entry.key: entry.value for entry in model.metadata_props}.get(ABOUT)
-    return Found(network, size, batch=shape[0])._replace(**told(about))  # ty: ignore
+    return LoadedNetwork(network, size, batch=shape[0])._replace(**facts_of_export(about))  # ty: ignore
 
 
 @torch.no_grad()

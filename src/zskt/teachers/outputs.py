@@ -1,15 +1,15 @@
 """Logits from whatever a network returns: logits or probabilities, bare or inside something."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from zskt.errors import UserError
+from zskt.teachers.options import Kind
 
-Kind = Literal["logits", "probabilities"]
 NAMES = ("logits", "output", "out", "probabilities", "probs", "predictions", "scores")
 """Keys and attributes that are looked for first."""
 

@@ -6,8 +6,8 @@ from typing import Any
 from zskt.errors import UserError, first_line
 from zskt.networks import create, named
 from zskt.networks.zoo import check_name
-from zskt.teachers.found import Found
-from zskt.teachers.weights import fill, read_weights, shape_told
+from zskt.teachers.loaded import LoadedNetwork
+from zskt.teachers.weights import fill, read_weights, shape_of_weights
 
 UNLIKELY = 733
 """A number of classes that no other layer of a network has outputs, to find the last layer by."""
@@ -20,7 +20,7 @@ def with_weights(
     input_size: tuple[int, int, int] | None,
     classes: int | None,
     arguments: dict[str, Any],
-) -> Found:
+) -> LoadedNetwork:
     """A named network with the weights of a file, which tell its classes and channels.
 
     Raises:
@@ -29,18 +29,18 @@ def with_weights(
     state = read_weights(file)
     sides = input_size or (3, 32, 32)
     draft = create(name, classes=UNLIKELY, input_size=(3, *sides[1:]), arguments=arguments)
-    told, channels = shape_told(state, draft, classes=UNLIKELY)
+    told, channels = shape_of_weights(state, draft, classes=UNLIKELY)
     size = (channels or 3, *sides[1:])
     if input_size is not None and input_size != size:
-        raise UserError(f"{file} takes {size[0]} channels, not {input_size[0]}; mend --input-size")
+        raise UserError(f"{file} takes {size[0]} channels, not {input_size[0]}; mend `input_size`")
     if classes not in (None, told or UNLIKELY):
-        raise UserError(f"{file} has {told} classes, not {classes}; leave --classes out")
+        raise UserError(f"{file} has {told} classes, not {classes}; leave `classes` out")
     network = create(name, classes=told or UNLIKELY, input_size=size, arguments=arguments)
     fill(network, state, file)
-    return Found(network, input_size)
+    return LoadedNetwork(network, input_size)
 
 
-def from_makers(name: str, *, arguments: dict[str, Any]) -> Found:
+def from_makers(name: str, *, arguments: dict[str, Any]) -> LoadedNetwork:
     """A named network with its maker's weights, which are downloaded.
 
     Raises:
@@ -55,12 +55,12 @@ def from_makers(name: str, *, arguments: dict[str, Any]) -> Found:
     except Exception as error:
         raise UserError(
             f"the pretrained weights of {name} cannot be had ({first_line(error)}); "
-            "give --weights FILE"
+            "give `weights` FILE"
         ) from error
     return found._replace(network=named(found.network, name.partition(".")[0]))
 
 
-def from_hugging_face(place: str) -> Found:
+def from_hugging_face(place: str) -> LoadedNetwork:
     """An image classifier of transformers, from the hub or a folder.
 
     Raises:
@@ -90,19 +90,19 @@ def from_hugging_face(place: str) -> Found:
     side = getattr(config, "image_size", None)
     size = (getattr(config, "num_channels", 3), side, side) if isinstance(side, int) else None
     names = tuple(config.id2label[number] for number in sorted(config.id2label))
-    return Found(network, size, mean, std, names)
+    return LoadedNetwork(network, size, mean, std, names)
 
 
-def _timm(name: str, arguments: dict[str, Any]) -> Found:
+def _timm(name: str, arguments: dict[str, Any]) -> LoadedNetwork:
     import timm
     from timm.data import resolve_model_data_config
 
     network = timm.create_model(name, pretrained=True, **arguments)
     config = resolve_model_data_config(network)
-    return Found(network, config["input_size"], config["mean"], config["std"])
+    return LoadedNetwork(network, config["input_size"], config["mean"], config["std"])
 
 
-def _torchvision(name: str, arguments: dict[str, Any]) -> Found:
+def _torchvision(name: str, arguments: dict[str, Any]) -> LoadedNetwork:
     import torchvision
 
     weights = torchvision.models.get_model_weights(name)["DEFAULT"]
@@ -110,4 +110,4 @@ def _torchvision(name: str, arguments: dict[str, Any]) -> Found:
     looks = weights.transforms()
     side = looks.crop_size[0]
     names = tuple(weights.meta["categories"])
-    return Found(network, (3, side, side), tuple(looks.mean), tuple(looks.std), names)
+    return LoadedNetwork(network, (3, side, side), tuple(looks.mean), tuple(looks.std), names)

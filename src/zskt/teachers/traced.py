@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.export.passes import move_to_device_pass
 
 from zskt.errors import UserError
-from zskt.teachers.found import ABOUT, Found, told
+from zskt.teachers.loaded import ABOUT, LoadedNetwork, facts_of_export
 
 
 class Traced(nn.Module):
@@ -28,7 +28,7 @@ class Traced(nn.Module):
         return self.network(images)
 
 
-def read_torchscript(file: Path) -> Found:
+def read_torchscript(file: Path) -> LoadedNetwork:
     """A network from a TorchScript file, which does not tell the size of its images.
 
     Raises:
@@ -42,7 +42,7 @@ def read_torchscript(file: Path) -> Found:
             network = torch.jit.load(file, map_location="cpu", _extra_files=files)
     except (RuntimeError, ValueError) as error:
         raise UserError(
-            f"{file} is cut short or no TorchScript file; a state dict goes with --weights beside "
+            f"{file} is cut short or no TorchScript file; a state dict goes with `weights` beside "
             "the name of its network"
         ) from error
     for weight in network.parameters():
@@ -50,10 +50,10 @@ def read_torchscript(file: Path) -> Found:
         weight.requires_grad_(False)
     about = files[ABOUT]
     text = about.decode() if isinstance(about, bytes) else about
-    return Found(network)._replace(**told(text or None))
+    return LoadedNetwork(network)._replace(**facts_of_export(text or None))
 
 
-def read_exported(file: Path) -> Found:
+def read_exported(file: Path) -> LoadedNetwork:
     """A network from a file of `torch.export.save`, with the size of its images.
 
     Raises:
@@ -77,8 +77,8 @@ def read_exported(file: Path) -> Found:
     batch, channels, height, width = values[0].shape
     sides = int(channels), int(height), int(width)
     fixed = batch if isinstance(batch, int) else None
-    found = Found(Traced(program.module()), input_size=sides, batch=fixed)
-    return found._replace(**told(files[ABOUT] or None))
+    found = LoadedNetwork(Traced(program.module()), input_size=sides, batch=fixed)
+    return found._replace(**facts_of_export(files[ABOUT] or None))
 
 
 class FixedBatch(nn.Module):

@@ -83,7 +83,9 @@ def fill(network: nn.Module, state: State, file: Path) -> None:
     network.load_state_dict({**here, **{name: state[name] for name in here if name in state}})
 
 
-def shape_told(state: State, network: nn.Module, *, classes: int) -> tuple[int | None, int | None]:
+def shape_of_weights(
+    state: State, network: nn.Module, *, classes: int
+) -> tuple[int | None, int | None]:
     """What weights tell of a network of their architecture: its classes and its input channels.
 
     Args:

@@ -1,0 +1,115 @@
+"""The command line: `zskt --help`.
+
+A command is a job: its names, defaults and help are those of the function in `zskt.jobs`, and what
+it returns is shown by a function of `zskt.cli`. Both are imported only when they are called: torch
+takes seconds, and neither `zskt --help` nor a wrong argument may.
+"""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from cyclopts import App, CycloptsError, Parameter
+from rich.console import Console
+
+from zskt.errors import UserError
+
+COMMANDS = {
+    "demo": "zskt.jobs.demo:demo",
+    "distill": "zskt.jobs.distill:distill",
+    "train": "zskt.jobs.train:train",
+    "evaluate": "zskt.jobs.evaluate:evaluate",
+    "beliefs": "zskt.jobs.beliefs:beliefs",
+    "finetune": "zskt.jobs.finetune:finetune",
+    "reproduce": "zskt.experiments.reproduce:reproduce",
+    "toy": "zskt.jobs.toy:toy",
+    "verdict": "zskt.jobs.verdict:verdict",
+    "compare": "zskt.jobs.compare:compare",
+    "synthesize": "zskt.jobs.synthesize:synthesize",
+    "export": "zskt.jobs.export:export",
+    "inspect": "zskt.jobs.inspect:inspect",
+    "noise-predictions": "zskt.jobs.noise_predictions:noise_predictions",
+    "list": "zskt.jobs.list:list_names",
+}
+"""Each command's job."""
+SETTING = re.compile(r"`([a-z][a-z0-9_]*)`")
+"""How library sentences name a setting; the command line shows its flag."""
+
+
+def make_app(words: Sequence[str]) -> App:
+    """The app for a line of words, which decide whose settings `zskt distill` has."""
+    app = App(
+        name="zskt",
+        help="Turn a trained image classifier into a smaller one without any data.",
+        version_flags=["--version"],
+        suppress_keyboard_interrupt=False,
+        default_parameter=Parameter(negative_iterable=()),
+    )
+    for name, place in COMMANDS.items():
+        job: Any = place
+        if name == "distill" and name in words[:1]:
+            from zskt.cli.method import distill_of
+
+            job = distill_of(words)
+        elif not words or words[0] not in COMMANDS:
+            # The list of commands has the first line of each.
+            module, _, function = place.partition(":")
+            job = getattr(import_module(module), function)
+        app.command(job, name=name, result_action=shown_by(name))
+    return app
+
+
+def shown_by(name: str) -> Any:
+    """What shows the result of a command."""
+
+    def show(result: Any) -> None:
+        if result is None:
+            # Help was asked for.
+            return
+        module = import_module("zskt.cli.show")
+        getattr(module, name.replace("-", "_"))(result)
+
+    return show
+
+
+def main() -> None:
+    """Run a command; what the user can put right is one sentence on stderr and exit code 2."""
+    # Fabric announces its precision on every start.
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
+    words = sys.argv[1:]
+    try:
+        make_app(words)(words, exit_on_error=False, print_error=False)
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `zskt list | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (UserError, CycloptsError) as error:
+        _complain(" ".join(str(error).split()))
+        sys.exit(2)
+    except RuntimeError as error:
+        # Torch's class is not imported here, where most commands have not needed torch yet.
+        if type(error).__name__ != "OutOfMemoryError":
+            raise
+        _complain("out of memory on the device; take a smaller --batch-size or --device cpu")
+        sys.exit(2)
+    except OSError as error:
+        _complain(f"{error.filename or 'a file'}: {error.strerror or error}")
+        sys.exit(2)
+    except KeyboardInterrupt as stop:
+        _complain(str(stop) or "stopped")
+        sys.exit(130)
+
+
+def with_flags(sentence: str) -> str:
+    """A sentence of the library with its settings as flags: `batch_size` is --batch-size."""
+    return SETTING.sub(lambda found: "--" + found[1].replace("_", "-"), sentence)
+
+
+def _complain(sentence: str) -> None:
+    Console(file=sys.stderr, soft_wrap=True).print(
+        f"zskt: {with_flags(sentence)}", markup=False, highlight=False
+    )

@@ -1,0 +1,1 @@
+"""Driving a method: session, loop, budget, averaging, stopping."""

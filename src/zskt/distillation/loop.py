@@ -1,0 +1,243 @@
+"""The loop: it asks a method for rounds and does everything that is not the method.
+
+    make the session, from the checkpoint if there is one
+    until the budget is spent
+        the method does a round                (its file says how)
+        now and then: record, draw, measure, save
+
+This file looks into no method, and a method knows nothing of this file. Of several processes the
+first decides what is due after a round and tells the others; it alone writes.
+"""
+
+import copy
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from zskt.devices import Where, settled
+from zskt.distillation.averaging import MovingAverage
+from zskt.distillation.budget import Budget
+from zskt.distillation.history import History, check_finite
+from zskt.distillation.memory import measured_bytes
+from zskt.distillation.run import Run
+from zskt.distillation.session import Method, PlayersMade, Round, Session
+from zskt.distillation.stopping import Stopped, StopRequest, stop_request
+from zskt.images import Normalisation
+from zskt.progress import ProgressLine
+from zskt.runs.writer import NullWriter, Writer
+
+Measure = Callable[[int, nn.Module], dict[str, float]]
+"""What looks at the student after a round now and then, for example on a test set."""
+MUCH_MEMORY = 1_000_000_000
+"""Bytes from which the memory of a round is told."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is to be done after a round, the same on every process."""
+
+    look: bool
+    record: bool
+    draw: bool
+    keep: bool
+    save: bool
+    last: bool
+    stop: bool
+
+
+@dataclass
+class Played:
+    """What the loop gives back: networks in eval mode, on the student's device."""
+
+    student: nn.Module
+    networks: dict[str, nn.Module]
+    """What else the method trained, by name."""
+    source: str | None
+    """The one among them that draws the run's images."""
+    average: nn.Module | None
+    history: list[dict[str, Any]]
+    """The recorded metrics, oldest first."""
+
+
+@dataclass(kw_only=True)
+class Play:
+    """One part of a run: the method and everything around it.
+
+    Args:
+        method: what to do.
+        run: how long, where and how precisely.
+        where: the device and precision, resolved.
+        input_size: channels, height and width of the images.
+        classes: number of logits.
+        normalisation: the teacher's, if it is known.
+        writer: where state and record go.
+        memories: a folder for memories of images.
+        measure: looks at the student now and then; its numbers are recorded, never acted on.
+        saved: the state to go on from.
+        rows: the record up to there.
+        budget: by default that of the run, from now.
+        progress: show how far it is.
+    """
+
+    method: Method
+    run: Run
+    where: Where
+    input_size: tuple[int, int, int]
+    classes: int
+    normalisation: Normalisation | None = None
+    writer: Writer = field(default_factory=NullWriter)
+    memories: Path | None = None
+    measure: Measure | None = None
+    saved: dict[str, Any] | None = None
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    budget: Budget | None = None
+    progress: bool = True
+
+    def __call__(self, teacher: nn.Module, student: nn.Module) -> Played:
+        """Go on to the end, or until a signal comes.
+
+        Args:
+            teacher: copied, and never changed.
+            student: trained in place; it comes back to the device it is on.
+
+        Raises:
+            DivergedError: if a loss or a weight is no longer finite.
+            UserError: if the method cannot work with these networks, or the disk is full.
+            Stopped: after Ctrl-C, at the end of a round, with the state saved.
+        """
+        saved = self.saved or {"round": 0, "seconds": 0.0}
+        budget = self.budget or Budget(self.run)
+        budget.resume(saved["round"], saved["seconds"])
+        self.history = History(self.rows, budget.round, budget.seconds)
+        self.last_save = budget.seconds
+        fabric = make_fabric(self.where, next(student.parameters()).dtype)
+        if fabric.global_rank > 0:
+            self.writer = NullWriter()
+        home = next(student.parameters()).device
+        cuda = [fabric.device] if fabric.device.type == "cuda" else []
+        end = self.run.until or self.run.total_rounds
+        line = ProgressLine("rounds", end, budget.round, shown=self.progress)
+        with torch.random.fork_rng(cuda), settled(self.where), stop_request() as stop, line:
+            torch.manual_seed(self.run.seed)
+            session = Session(
+                copy.deepcopy(teacher), student, input_size=self.input_size, classes=self.classes,
+                seed=self.run.seed, fabric=fabric, normalisation=self.normalisation,
+                memories=self.memories, tell=line.say, saved=self.saved,
+            )  # fmt: skip
+            average = MovingAverage(session, self.run.average_over)
+            try:
+                self._play(session, budget, average, line, stop)
+            finally:
+                self.writer.close()
+                student.to(home)
+        for network in (student, average.network or student, *session.networks.values()):
+            network.to(home).eval()
+        return Played(student, session.networks, session.source, average.network, self.history.rows)
+
+    def _play(
+        self,
+        session: Session,
+        budget: Budget,
+        average: MovingAverage,
+        line: ProgressLine,
+        stop: StopRequest,
+    ) -> None:
+        """Do the rounds that are left."""
+        rounds = self.method.rounds(session)
+        if budget.paused():
+            # Nothing is left to do; the networks come from the checkpoint.
+            session.players_alone = True
+            with suppress(PlayersMade):
+                next(rounds)
+            return
+        begun = False
+        while not budget.paused():
+            session.progress = session.fabric.broadcast(budget.progress())
+            played = next(rounds)
+            assert session.is_ready, "the method yields a round before session.ready()"
+            budget.advance()
+            if not begun:
+                begun = True
+                self.writer.begin(resumed=self.saved is not None)
+                self._tell_memory(session, line)
+            average.follow(budget.expected_rounds())
+            due = session.fabric.broadcast(self._due(budget, stop))
+            self._do(due, budget, session, average, played, line)
+            if due.stop and not due.last:
+                raise Stopped(f"stopped after round {budget.round}")
+
+    def _due(self, budget: Budget, stop: StopRequest) -> Due:
+        """What the process that decides finds due."""
+        number, every = budget.round, self.run.evaluate_every
+        last = budget.paused()
+        look = last or (number % every == 0 if every else budget.crossed(100))
+        save = last or stop.made or budget.seconds - self.last_save >= self.run.save_seconds
+        return Due(
+            look=look, record=look or number % self.run.record_every == 0,
+            draw=last or number == 1 or budget.crossed(12), keep=budget.crossed(8),
+            save=save, last=last, stop=stop.made,
+        )  # fmt: skip
+
+    def _do(
+        self,
+        due: Due,
+        budget: Budget,
+        session: Session,
+        average: MovingAverage,
+        played: Round,
+        line: ProgressLine,
+    ) -> None:
+        """Record, draw, keep and save what is due."""
+        number = budget.round
+        judged = self.measure(number, session.student) if self.measure and due.look else {}
+        if due.record:
+            row = self.history.row(
+                number, played, judged, seconds=budget.seconds, with_histograms=due.look
+            )
+            self.writer.record(row)
+            line.show(row)
+        line.advance(number, budget.progress())
+        if due.draw:
+            self.writer.draw(number, played.images)
+        if due.keep and session.source is not None:
+            self.writer.keep(number, session.networks[session.source])
+        if due.save:
+            check_finite(number, played, session)
+        if due.last:
+            # Before the checkpoint, after which nothing is left to do.
+            self.writer.finish(session.student, average.network, session.networks, session.source)
+        if due.save:
+            state = {"round": number, "seconds": budget.seconds}
+            self.writer.save({**state, **session.state_dict()})
+            self.last_save = budget.seconds
+
+    def _tell_memory(self, session: Session, line: ProgressLine) -> None:
+        """What the first round took, if it is much."""
+        taken = measured_bytes(session.device)
+        if taken > MUCH_MEMORY:
+            line.say(f"The first round took {taken / 1e9:.1f} GB of memory.")
+
+
+def make_fabric(where: Where, dtype: torch.dtype = torch.float32) -> Fabric:
+    """One process on one device, launched.
+
+    Args:
+        where: the device and precision.
+        dtype: of the student; a student in float64 stays exact.
+    """
+    kind, _, index = where.name.partition(":")
+    fabric = Fabric(
+        accelerator=kind,
+        devices=[int(index)] if index and kind == "cuda" else 1,
+        precision="bf16-mixed"
+        if where.precision == "bf16" and dtype == torch.float32
+        else "32-true",
+    )
+    fabric.launch()
+    return fabric

@@ -1,0 +1,55 @@
+"""How much memory a round needs: an estimate before the start, a measurement after the first."""
+
+import copy
+import resource
+import sys
+
+import torch
+from torch import Tensor, nn
+
+COPIES = 4
+"""Of what is trained: weights, gradients and the two moments of Adam."""
+
+
+def estimated_bytes(
+    teacher: nn.Module, student: nn.Module, input_size: tuple[int, int, int], batch_size: int
+) -> int:
+    """What a step through both networks to the images keeps in float32.
+
+    Measured on a batch of two, on copies. What a method trains besides comes on top, and what the
+    system and the libraries take.
+
+    Args:
+        teacher: frozen: its weights are there once.
+        student: trained.
+        input_size: channels, height and width.
+        batch_size: images in a batch.
+    """
+    players = [copy.deepcopy(network).float().eval() for network in (teacher, student)]
+    sizes = [sum(parameter.numel() for parameter in each.parameters()) for each in players]
+    own = {parameter.data_ptr() for each in players for parameter in each.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.data_ptr() not in own:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    for network in players:
+        network.requires_grad_(False)
+    images = torch.randn(2, *input_size, generator=torch.Generator().manual_seed(0))
+    images.requires_grad_()
+    with torch.random.fork_rng(), torch.autograd.graph.saved_tensors_hooks(keep, lambda it: it):
+        logits = [network(images) for network in players]
+        # Held until here, so that no storage is counted under an address used twice.
+        del logits
+    return batch_size * sum(kept.values()) // 2 + 4 * (sizes[0] + COPIES * sizes[1])
+
+
+def measured_bytes(device: torch.device) -> int:
+    """The most that this process has held so far: on a GPU in its tensors, else in all."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts kilobytes, macOS bytes.
+    return peak if sys.platform == "darwin" else peak * 1024

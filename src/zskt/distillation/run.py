@@ -1,0 +1,52 @@
+"""The settings of a run, whatever the method."""
+
+from dataclasses import dataclass
+
+from zskt.devices import Precision
+from zskt.errors import UserError, check_settings
+
+ROUNDS = 80_000
+"""The paper's length."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How long, where, how precisely, and how often what is recorded."""
+
+    rounds: int | None = None
+    """Length in rounds; by default 80,000, the paper's, unless minutes are given."""
+    minutes: float | None = None
+    """Length in minutes, all included: the run plans its learning rates on the clock and ends on
+    time."""
+    until: int | None = None
+    """The round to stop at, if the run is not to be played to its end at once."""
+    seed: int = 0
+    """For weights, noise and everything else that is drawn."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda`, `cuda:N` or `mps`."""
+    precision: Precision = "auto"
+    """`bf16` autocast, exact `32`, or `auto`: bf16 where the hardware has it."""
+    record_every: int = 10
+    """Rounds between two rows of metrics."""
+    evaluate_every: int | None = None
+    """Rounds between two looks at the test set, if one is given, and at what both networks say of
+    the images; by default 100 in a run."""
+    average_over: float = 0.02
+    """Share of the rounds that the student's moving average reaches back; 0 keeps none."""
+    save_seconds: float = 60.0
+    """Seconds between two checkpoints: how much a kill can cost."""
+
+    def __post_init__(self):
+        check_settings(self, "seed", "save_seconds", "average_over", at_most_one=("average_over",))
+        if self.rounds is not None and self.minutes is not None:
+            raise UserError("give `rounds` or `minutes`, not both")
+
+    @property
+    def total_rounds(self) -> int | None:
+        """How many rounds there will be; None where the clock decides."""
+        return None if self.minutes is not None else self.rounds or ROUNDS
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the run may take; None where the rounds decide."""
+        return None if self.minutes is None else 60 * self.minutes

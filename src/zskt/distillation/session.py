@@ -1,0 +1,249 @@
+"""The border between a method and whoever runs it.
+
+A method is an object with settings and one verb, `rounds(session)`: a Python generator that makes
+its players, says `session.ready()`, then yields one `Round` after another for as long as it is
+asked. From the `Session` it gets the two networks, a device and a precision, noise, how far the run
+is, and a memory for everything that must survive a restart. It never logs, saves, evaluates or
+picks a device; the loop never looks inside a method.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from zskt.errors import UserError
+from zskt.images import Bounds, Normalisation
+from zskt.runs.image_memory import ImageMemory
+from zskt.seeds import stream
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """Modules, optimizers, memories of images: what can be saved and put back."""
+
+    def state_dict(self) -> Any:
+        """Nested dicts and lists of tensors and plain values."""
+
+    def load_state_dict(self, state: Any, /) -> Any:
+        """Go back to a state."""
+
+
+Network = TypeVar("Network", bound=nn.Module)
+Kept = TypeVar("Kept", bound=Stateful)
+
+
+class Round:
+    """What one round leaves for the record.
+
+    Args:
+        images: the last images that the student learnt from.
+        teacher_logits: what the teacher says of them.
+        student_logits: what the student said of them.
+        metrics: losses and whatever else explains the run, scalars still on the device or numbers.
+    """
+
+    def __init__(
+        self,
+        images: Float[Tensor, "batch channels height width"],
+        *,
+        teacher_logits: Float[Tensor, "batch classes"] | None = None,
+        student_logits: Float[Tensor, "batch classes"] | None = None,
+        **metrics: Float[Tensor, ""] | float,
+    ):
+        self.images = images.detach()
+        logits = {"teacher": teacher_logits, "student": student_logits}
+        self.logits = {role: each.detach() for role, each in logits.items() if each is not None}
+        self.metrics = {name: torch.as_tensor(value).detach() for name, value in metrics.items()}
+
+
+@runtime_checkable
+class Method(Protocol):
+    """What the loop asks of a method: a frozen dataclass of settings with one verb."""
+
+    def rounds(self, session: "Session") -> Iterator[Round]:
+        """Make the players, be ready, then go on for ever."""
+        ...
+
+
+class PlayersMade(Exception):
+    """Ends a method that was asked for its players alone."""
+
+
+class Session:
+    """What a method works with.
+
+    Args:
+        teacher: from normalised images to logits.
+        student: likewise.
+        input_size: channels, height and width of the images.
+        classes: number of logits.
+        seed: of everything that is drawn.
+        fabric: device, precision and processes.
+        normalisation: the teacher's, if it is known.
+        memories: a folder for memories of images; None keeps them in this process.
+        tell: leaves a sentence for the user.
+        saved: the state of a run that is resumed.
+
+    Attributes:
+        teacher: frozen and in eval mode; gradients pass through it to its input.
+        student: the network that learns; its dtype is that of the whole session.
+        device: where everything lies.
+        progress: share of the run that lies behind, from 0 to below 1, set before each round;
+            schedules are arithmetic on it.
+        networks: the further networks that the method trains, by name.
+        source: name of the network among them that draws the run's images; None without one.
+    """
+
+    def __init__(
+        self,
+        teacher: nn.Module,
+        student: nn.Module,
+        *,
+        input_size: tuple[int, int, int],
+        classes: int,
+        seed: int,
+        fabric: Fabric,
+        normalisation: Normalisation | None = None,
+        memories: Path | None = None,
+        tell: Callable[[str], None] = print,
+        saved: dict[str, Any] | None = None,
+    ):
+        self.fabric = fabric
+        self.device = fabric.device
+        self.dtype = next(student.parameters()).dtype
+        self.input_size = input_size
+        self.classes = classes
+        self.normalisation = normalisation
+        self.progress = 0.0
+        self.networks: dict[str, nn.Module] = {}
+        self.source: str | None = None
+        self.tell = tell
+        self.is_ready = False
+        self.players_alone = False
+        self._memories = memories
+        self._kept: dict[str, Stateful] = {}
+        self._saved = saved
+        self._seed = seed
+        self._cuda = [self.device] if self.device.type == "cuda" else []
+        noise_seed = stream(seed, "noise", fabric.global_rank)
+        self._random = torch.Generator().manual_seed(noise_seed)
+        self.teacher = self._placed(teacher).eval().requires_grad_(False)
+        self.student = self.keep("student", self._placed(student))
+
+    def network(self, name: str, make: Callable[[], Network], *, draws: bool = False) -> Network:
+        """Make a further network, put it on the device, keep its state, save it with the run.
+
+        Its weights are drawn from a seed of their own.
+
+        Args:
+            name: of the network in the run's files.
+            make: makes it.
+            draws: whether the run's images are what this network makes of noise.
+        """
+        with torch.random.fork_rng(self._cuda):
+            torch.manual_seed(stream(self._seed, name))
+            network = make()
+        self._placed(network)
+        self.networks[name] = network
+        if draws:
+            self.source = name
+        return self.keep(name, network)
+
+    def memory(self, name: str) -> ImageMemory:
+        """A memory of images that grows with the run and survives a restart."""
+        file = self._memories / f"{name}.u8" if self._memories else None
+        return self.keep(name, ImageMemory(file, self.input_size, self.normalisation))
+
+    def keep(self, name: str, thing: Kept) -> Kept:
+        """Make a thing part of the saved state; when the run is resumed, put its state back."""
+        assert name not in self._kept, f"{name} is kept twice"
+        assert not self.is_ready, f"{name} is kept after session.ready()"
+        self._kept[name] = thing
+        if self._saved is not None:
+            self._put_back(name, thing)
+        return thing
+
+    def _put_back(self, name: str, thing: Stateful) -> None:
+        assert self._saved is not None
+        try:
+            thing.load_state_dict(self._saved["kept"][name])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"the checkpoint does not fit the {name} of this run: it is of another "
+                "architecture or method; start the run anew"
+            ) from error
+
+    def ready(self) -> None:
+        """Say that the players are made; a resumed run draws its next random numbers from here."""
+        self.is_ready = True
+        if self.players_alone:
+            raise PlayersMade
+        if self._saved is None:
+            return
+        random = self._saved["random"]
+        self._random.set_state(random["noise"])
+        torch.set_rng_state(random["cpu"])
+        for device in self._cuda:
+            if str(device) in random:
+                torch.cuda.set_rng_state(random[str(device)], device)
+
+    def noise(self, *size: int) -> Tensor:
+        """Standard normal numbers; the same on every device for the same seed."""
+        assert self.is_ready, "a method draws after session.ready()"
+        drawn = torch.randn(size, generator=self._random, dtype=self.dtype)
+        return drawn.to(self.device, non_blocking=True)
+
+    def bounds(self) -> Bounds:
+        """Lowest and highest pixel of each channel, normalised.
+
+        Raises:
+            UserError: if the teacher's normalisation is not known.
+        """
+        if self.normalisation is None:
+            raise UserError("`bounded` needs the teacher's normalisation; give `mean` and `std`")
+        return self.normalisation.bounds
+
+    def autocast(self) -> AbstractContextManager:
+        """The precision of the run, for forward passes."""
+        return self.fabric.autocast()
+
+    def descend(
+        self,
+        loss: Tensor,
+        optimizer: torch.optim.Optimizer,
+        *,
+        learning_rate: float,
+        clip: float | None = None,
+    ) -> None:
+        """One optimizer step down the loss, the gradient's total norm clipped before it.
+
+        The one place where gradients are made: of several processes they are averaged here.
+        """
+        optimizer.zero_grad()
+        self.fabric.backward(loss)
+        adjusted = [each for group in optimizer.param_groups for each in group["params"]]
+        if self.fabric.world_size > 1:
+            for parameter in adjusted:
+                parameter.grad = self.fabric.all_reduce(parameter.grad, reduce_op="mean")
+        if clip is not None:
+            nn.utils.clip_grad_norm_(adjusted, clip)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate
+        optimizer.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the rest of the run depends on."""
+        random = {"noise": self._random.get_state(), "cpu": torch.get_rng_state()}
+        random |= {str(device): torch.cuda.get_rng_state(device) for device in self._cuda}
+        kept = {name: thing.state_dict() for name, thing in self._kept.items()}
+        return {"kept": kept, "random": random}
+
+    def _placed(self, network: nn.Module) -> nn.Module:
+        """The one place where a network gets its device, dtype and memory layout."""
+        return network.to(self.device, self.dtype).to(memory_format=torch.channels_last)

@@ -1,0 +1,58 @@
+"""What an experiment is, and the arithmetic that they share."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any
+
+from zskt.experiments.protocol import Protocol
+from zskt.experiments.specs import RunSpec
+from zskt.experiments.store import FinishedRun, RunStore
+
+
+@dataclass
+class Report:
+    """What an experiment found."""
+
+    rows: list[dict[str, Any]]
+    """Lines of the table: ours, published and the difference."""
+    runs: list[FinishedRun] = field(default_factory=list)
+    """Everything that they were made of."""
+    pictures: list[Path] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table or figure of the paper."""
+
+    title: str
+    specs: Callable[[Protocol, Sequence[int]], list[RunSpec]]
+    """The runs that it needs."""
+    report: Callable[[RunStore, Sequence[int], Path], Report]
+    """Makes rows, and pictures in a folder."""
+    data: str | None = "cifar10"
+    """The paper's data; None if the experiment needs none."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """The authors'."""
+
+
+def over_seeds(runs: Sequence[FinishedRun], published: float | None) -> dict[str, Any]:
+    """Mean and standard deviation (of the population, as the authors) of the last accuracies.
+
+    Runs that diverged are not in the means; the row counts them and says why.
+    """
+    finished = [run for run in runs if run.error is None]
+    errors = [run.error for run in runs if run.error is not None]
+    accuracies = [run.accuracy for run in finished]
+    mean = fmean(accuracies) if finished else None
+    known = published is not None and mean is not None
+    row = {
+        "accuracy": mean,
+        "accuracy_std": pstdev(accuracies) if finished else None,
+        "seeds": len(finished),
+        "published_accuracy": published,
+        "accuracy_difference": mean - published if known else None,
+        "run_seconds": round(fmean(run.seconds for run in finished), 1) if finished else None,
+    }
+    return {**row, "diverged": f"{len(errors)}: {errors[0]}"} if errors else row

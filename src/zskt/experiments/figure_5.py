@@ -1,0 +1,42 @@
+"""Figure 5 (appendix 2): which classes networks see in uniform noise."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from zskt.experiments.experiment import Experiment, Report
+from zskt.experiments.protocol import Protocol
+from zskt.experiments.published import FIGURE_5
+from zskt.experiments.specs import RunSpec, noise, teacher
+from zskt.experiments.store import RunStore
+from zskt.report.noise import noise_bars
+from zskt.report.style import house_style, save_figure
+
+
+def specs(protocol: Protocol, seeds: Sequence[int]) -> list[RunSpec]:
+    """Each network and what it says; one of each, as in the paper."""
+    names = protocol.noise_networks
+    return [*(teacher(name) for name in names), *(noise(name) for name in names)]
+
+
+def report(store: RunStore, seeds: Sequence[int], out: Path) -> Report:
+    """One row for each network."""
+    runs = [store.make(noise(name)) for name in store.protocol.noise_networks]
+    rows = [
+        {
+            "network": name,
+            **({"diverged": run.error} if run.error else {}),
+            "counts": run.row.get("counts"),
+            "confidence": run.row.get("confidence"),
+            "published_counts": FIGURE_5.get(name) if store.published == "cifar10" else None,
+        }
+        for name, run in zip(store.protocol.noise_networks, runs, strict=True)
+    ]
+    drawn = [row for row in rows if row["counts"]]
+    if not drawn:
+        return Report(rows, runs)
+    with house_style():
+        picture = save_figure(out / "figure-5.png", noise_bars(drawn))
+    return Report(rows, runs, [picture])
+
+
+EXPERIMENT = Experiment("what networks say about uniform noise", specs, report)

@@ -1,0 +1,85 @@
+"""One run that an experiment wants, named by everything that decides its result."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["teacher", "train", "distill", "finetune", "beliefs", "toy", "noise"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """A run: its kind, its networks and its seed."""
+
+    kind: Kind
+    student: str
+    """The network that is trained."""
+    teacher: str | None = None
+    per_class: int | None = None
+    """Real images of each class; None for all of them (train) or none (distill)."""
+    seed: int = 0
+    method: str = "zskt"
+    changes: tuple[tuple[str, Any], ...] = ()
+    """Settings of the method that differ from the protocol's."""
+    after: "RunSpec | None" = None
+    """The run whose student is tuned further or judged."""
+
+    @property
+    def name(self) -> str:
+        """A folder's name."""
+        parts = [self.kind]
+        if self.after is not None:
+            parts.append(self.after.name)
+        else:
+            parts += [self.teacher, "to"] if self.teacher else []
+            parts.append(self.student)
+            parts += [] if self.method == "zskt" else [self.method]
+            parts += [f"{setting.replace('_', '-')}-{value}" for setting, value in self.changes]
+        if self.kind in ("train", "finetune") and self.per_class is not None:
+            parts.append(f"per-class-{self.per_class}")
+        return "-".join([*map(str, parts), *([] if self.after else [f"seed-{self.seed}"])])
+
+
+def teacher(name: str) -> RunSpec:
+    """The one teacher of an architecture, the same for all seeds, as the authors have it."""
+    return RunSpec(kind="teacher", student=name)
+
+
+def scratch(student: str, seed: int, per_class: int | None = None) -> RunSpec:
+    """A student from labels alone."""
+    return RunSpec(kind="train", student=student, per_class=per_class, seed=seed)
+
+
+def few_shot(teacher: str, student: str, seed: int, per_class: int | None = None) -> RunSpec:
+    """A student from labels and a teacher: KD + AT."""
+    return RunSpec(kind="train", student=student, teacher=teacher, per_class=per_class, seed=seed)
+
+
+def zero_shot(teacher: str, student: str, seed: int, method: str = "zskt", **changes) -> RunSpec:
+    """A student from a teacher alone."""
+    varied = tuple(sorted(changes.items()))
+    return RunSpec(
+        kind="distill", student=student, teacher=teacher, seed=seed, method=method, changes=varied
+    )
+
+
+def finetuned(run: RunSpec, per_class: int) -> RunSpec:
+    """A zero-shot student that goes on with few images."""
+    return RunSpec(
+        kind="finetune", student=run.student, teacher=run.teacher, per_class=per_class,
+        seed=run.seed, after=run,
+    )  # fmt: skip
+
+
+def beliefs(run: RunSpec) -> RunSpec:
+    """Transition curves of a run's student and its teacher."""
+    return RunSpec(kind="beliefs", student=run.student, teacher=run.teacher, after=run)
+
+
+def toy(seed: int) -> RunSpec:
+    """The game in the plane."""
+    return RunSpec(kind="toy", student="perceptron", seed=seed)
+
+
+def noise(network: str) -> RunSpec:
+    """What a teacher says about uniform noise."""
+    return RunSpec(kind="noise", student=network, after=teacher(network))

@@ -1,0 +1,46 @@
+"""Arguments that many jobs take, each with its help, and what Python's users may give besides.
+
+On the command line a teacher, a student or data are given as text; in Python they may be objects.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from zskt.devices import Precision
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from zskt.data import ImageData
+    from zskt.teachers.teacher import Teacher
+
+    TeacherLike = str | Path | nn.Module | Teacher
+    NetworkLike = str | Path | nn.Module
+    DataLike = str | ImageData
+    MethodLike = Any
+else:
+    TeacherLike = NetworkLike = DataLike = MethodLike = Any
+
+
+def _help(text: str) -> Parameter:
+    return Parameter(help=text)
+
+
+Data = Annotated[DataLike, _help("A data set that `zskt list` shows.")]
+DataDir = Annotated[Path, _help("Where public data sets lie.")]
+Device = Annotated[str, _help("auto, cpu, cuda, cuda:N or mps.")]
+PrecisionOf = Annotated[
+    Precision, _help("bf16 autocast, exact 32, or auto: bf16 where the hardware has it.")
+]
+RunDir = Annotated[Path, _help("The folder to write, with the run and its result.")]
+Overwrite = Annotated[bool, _help("Replace what this command left in the folder or file before.")]
+Results = Annotated[Path | None, _help("A further file for the result as JSON.")]
+AllowCode = Annotated[
+    bool, _help("Run the code that made a network, where a file names the user's own.")
+]
+Progress = Annotated[bool, _help("Show how far it is.")]
+Many = Parameter(consume_multiple=True)
+Flat = Parameter(name="*")
+"""A group of settings, each an option of its own."""

@@ -1,0 +1,152 @@
+"""`zskt distill`: a student from a teacher, without any data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from zskt.devices import resolve
+from zskt.distillation.budget import Budget
+from zskt.distillation.run import Run
+from zskt.errors import UserError
+from zskt.jobs.arguments import (
+    Data,
+    DataDir,
+    Flat,
+    MethodLike,
+    NetworkLike,
+    Overwrite,
+    Progress,
+    Results,
+    TeacherLike,
+)
+from zskt.methods.zskt import ZSKT
+from zskt.teachers.options import TeacherOptions, Words
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from zskt.jobs.evaluate import Evaluation
+    from zskt.jobs.verdict import Judged
+    from zskt.runs.source import ImageSource
+
+WHAT_TO_GIVE = "give `teacher`, `student` and `out`, or `resume` RUN"
+
+
+@dataclass
+class Distilled:
+    """What a run gives back; networks are in eval mode, on the device that the student was on."""
+
+    student: nn.Module
+    """The network that was passed in, or that was made, trained."""
+    networks: dict[str, nn.Module]
+    """What else the method trained, by name."""
+    source: ImageSource | None
+    """Gives images as the student learnt from; None where the method has nothing of the kind."""
+    average: nn.Module | None
+    """The student's moving average over the last rounds; None if none was kept."""
+    history: list[dict[str, Any]]
+    """The recorded metrics, oldest first."""
+    verdict: Judged
+    """How good the student seems, told without data."""
+    evaluation: Evaluation | None
+    """On real images, if data was given."""
+    folder: Path | None
+    """Where the run lies on disk."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON, without the networks."""
+        return {
+            "history": self.history,
+            "verdict": self.verdict.to_dict(),
+            "evaluation": self.evaluation.to_dict() if self.evaluation else None,
+            "folder": str(self.folder) if self.folder else None,
+        }
+
+
+def distill(
+    teacher: TeacherLike | None = None,
+    student: NetworkLike | None = None,
+    *,
+    options: Annotated[TeacherOptions, Flat] = TeacherOptions(),
+    student_arg: Words = (),
+    student_init: Path | None = None,
+    out: Path | None = None,
+    resume: Path | None = None,
+    method: MethodLike | None = None,
+    run: Annotated[Run, Flat] = Run(),
+    data: Data | None = None,
+    data_dir: DataDir = Path("data"),
+    overwrite: Overwrite = False,
+    results: Results = None,
+    progress: Progress = True,
+) -> Distilled:
+    """Train a student to match a teacher without any data.
+
+    Args:
+        teacher: A model file, the run folder of `zskt train`, an .onnx, TorchScript .pt or
+            torch.export .pt2 file, timm:NAME, torchvision:NAME, hf:REPO or package.module:factory.
+            In Python also a network, which is copied and never changed.
+        options: What the teacher does not tell.
+        student: A network that `zskt list` shows. In Python also a network, which is trained in
+            place, in its own dtype.
+        student_arg: Arguments, name=value, for the student's factory or library.
+        student_init: A model file or run folder whose weights the student starts from.
+        out: The run folder to write; in Python, without it, nothing is written.
+        resume: Go on with this run and its own settings, as if it had never stopped; with
+            minutes, up to the clock.
+        method: What to do, with its settings; by default zero-shot knowledge transfer.
+        run: Settings of the run.
+        data: A test set to watch the student on; nothing is learnt from it.
+
+    Returns:
+        The student with the other networks, the recorded metrics and a verdict.
+
+    Raises:
+        UserError: for networks that do not fit the input size or each other, a folder in use, a
+            run to resume that was started with other settings, a full disk, or a loss that is no
+            longer finite.
+        Stopped: after Ctrl-C, at the end of a round, with the state saved.
+    """
+    # The clock starts before anything heavy is imported.
+    budget = Budget(run)
+    if resume is not None:
+        given = (
+            student_arg,
+            student_init,
+            out,
+            data,
+            replace(options, allow_code=False) != TeacherOptions(),
+        )
+        if any(given) or method not in (None, ZSKT()) or not _only_how(run):
+            raise UserError(
+                "`resume` takes the run's own settings; besides it, only `until`, `device`, "
+                "`teacher`, `data_dir` and `allow_code` may be given"
+            )
+        resolve(run.device)
+
+        from zskt.jobs.distill_run import resumed_run
+
+        assignment = resumed_run(resume, run, teacher, student, data_dir, options.allow_code)
+    elif teacher is None or student is None:
+        raise UserError(WHAT_TO_GIVE)
+    else:
+        resolve(run.device)
+
+        from zskt.jobs.distill_run import Assignment
+
+        assignment = Assignment(
+            teacher=teacher, options=options, student=student, student_arg=student_arg,
+            init=student_init, out=out, method=method or ZSKT(), run=run, data=data,
+            data_dir=data_dir,
+        )  # fmt: skip
+
+    from zskt.jobs.distill_run import carry_out
+
+    return carry_out(assignment, budget, overwrite=overwrite, results=results, progress=progress)
+
+
+def _only_how(run: Run) -> bool:
+    """Whether nothing is asked for but how far and where to go."""
+    return replace(run, until=None, device="auto") == Run()

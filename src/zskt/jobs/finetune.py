@@ -1,0 +1,87 @@
+"""`zskt finetune`: a zero-shot student goes on with a few real images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from zskt.errors import UserError
+from zskt.jobs.arguments import (
+    Data,
+    DataDir,
+    Device,
+    Flat,
+    Overwrite,
+    PrecisionOf,
+    Progress,
+    Results,
+    RunDir,
+    TeacherLike,
+)
+from zskt.jobs.train import Trained, train
+from zskt.supervised.recipe import FineTuning, FineTuningDistillation
+from zskt.teachers.options import TeacherOptions
+
+
+def finetune(
+    run: Path,
+    *,
+    data: Data,
+    per_class: int,
+    out: RunDir,
+    teacher: TeacherLike | None = None,
+    options: Annotated[TeacherOptions, Flat] = TeacherOptions(),
+    recipe: Annotated[FineTuning, Flat] = FineTuning(),
+    guidance: Annotated[FineTuningDistillation, Flat] = FineTuningDistillation(),
+    device: Device = "auto",
+    precision: PrecisionOf = "auto",
+    data_dir: DataDir = Path("data"),
+    overwrite: Overwrite = False,
+    results: Results = None,
+    progress: Progress = True,
+) -> Trained:
+    """Continue a zero-shot student with a few labelled images, its teacher helping.
+
+    Args:
+        run: The run folder of `zskt distill`, or a student's model file.
+        per_class: Images of each class to learn from, drawn by the seed.
+        teacher: Whatever `zskt distill` takes; by default the teacher of the run.
+        options: What the teacher does not tell.
+        recipe: How to train.
+        guidance: How the teacher helps.
+
+    Returns:
+        The student with its accuracy on the test split.
+
+    Raises:
+        UserError: as `zskt.train`, and if the student is of a class that zskt cannot build or
+            nothing says which teacher it had.
+    """
+    if teacher is None and replace(options, allow_code=False) != TeacherOptions():
+        raise UserError("what is said of a teacher needs one; give `teacher`")
+
+    from zskt.jobs.loading import teacher_of_run
+    from zskt.model_file import network_file, read_classifier_card
+    from zskt.networks import is_code
+    from zskt.networks.arguments import check_arguments
+    from zskt.runs.folder import RunFolder
+
+    file = network_file(run)
+    card = read_classifier_card(file)
+    if card.architecture is None or is_code(card.architecture):
+        raise UserError(f"{file} holds a network of your own class, which zskt cannot build")
+    if not options.allow_code:
+        check_arguments(file, card.arguments)
+    if teacher is None:
+        settings = RunFolder(run).settings() if run.is_dir() else {}
+        if "teacher_path" not in settings:
+            raise UserError(f"{run} does not say which teacher it had; give `teacher`")
+        teacher, options = teacher_of_run(settings, allow_code=options.allow_code)
+    return train(
+        card.architecture,
+        network_arg=tuple(f"{name}={value!r}" for name, value in (card.arguments or {}).items()),
+        data=data, out=out, recipe=recipe, per_class=per_class, distill_from=teacher,
+        options=options, guidance=guidance, device=device, precision=precision, init=file,
+        data_dir=data_dir, overwrite=overwrite, results=results, progress=progress,
+    )  # fmt: skip

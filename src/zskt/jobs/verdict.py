@@ -1,0 +1,150 @@
+"""`zskt verdict`: how good a finished run's student seems, told without data."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zskt.devices import resolve
+from zskt.errors import UserError
+from zskt.jobs.arguments import AllowCode, Device, Results, TeacherLike
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from zskt.devices import Where
+    from zskt.images import Normalisation
+    from zskt.runs.source import ImageSource
+    from zskt.teachers.teacher import Teacher
+
+
+@dataclass
+class Judged:
+    """The verdict on a run, and what it rests on."""
+
+    word: str
+    """good, doubtful or failed."""
+    reason: str
+    advice: str
+    signals: dict[str, float]
+    """By name: shares from 0 to 1, divergences in nats for each image."""
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"verdict without data: {self.word}; {self.reason}; {self.advice}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The line of the result."""
+        return {"word": self.word, "reason": self.reason, "advice": self.advice, **self.signals}
+
+
+def verdict(
+    run: Path,
+    *,
+    teacher: TeacherLike | None = None,
+    images: int | None = None,
+    device: Device = "auto",
+    allow_code: AllowCode = False,
+    results: Results = None,
+) -> Judged:
+    """Tell how good a finished run's student seems without data: good, doubtful or failed, and why.
+
+    Args:
+        run: The folder of a zskt distill run.
+        teacher: The run's teacher, if it has moved.
+        images: How many of each kind student and teacher are compared on; by default 512, of
+            those above 64x64 pixels 128.
+
+    Raises:
+        UserError: if the folder holds no finished run, or the teacher is not the run's.
+    """
+    if images is not None and images < 2:
+        raise UserError(f"`images` must be 2 or more, not {images}")
+    where = resolve(device, "32")
+
+    from zskt.model_file import load, read_classifier_card
+    from zskt.runs.folder import AVERAGE, STUDENT, RunFolder
+    from zskt.runs.source import read_past_source, read_source
+
+    taught = teacher_of_finished(run, teacher, allow_code=allow_code)
+    student, average = run / STUDENT, run / AVERAGE
+    if not student.is_file():
+        raise UserError(f"{run} has no student; give the folder of a finished zskt distill run")
+    folder, card = RunFolder(run), read_classifier_card(student)
+    judged = measured(
+        taught.network, load(student, allow_code=allow_code), card.input_size, card.normalisation,
+        where, source=read_source(folder), past=read_past_source(folder), images=images,
+        average=load(average, allow_code=allow_code) if average.is_file() else None,
+    )  # fmt: skip
+    if results is not None:
+        write_verdict(results, judged, run, where, images)
+    return judged
+
+
+def teacher_of_finished(run: Path, teacher: TeacherLike | None, *, allow_code: bool) -> Teacher:
+    """A run's teacher, from where it lay or from another place.
+
+    Raises:
+        UserError: if it is not there, another one, or code that is not allowed; if the folder is
+            not that of a distillation.
+    """
+    from zskt.jobs.loading import options_of_run, teacher_of_run
+    from zskt.runs.folder import RunFolder
+
+    settings = RunFolder(run).settings()
+    if settings.get("command_name") != "distill":
+        raise UserError(f"{run} was not made by zskt distill; give the folder of a run that was")
+    if teacher is None:
+        source, options = teacher_of_run(settings, allow_code=allow_code)
+    else:
+        source, options = teacher, options_of_run(settings, allow_code=allow_code)
+    taught = options.load(source)
+    if taught.digest != settings["teacher_sha256"]:
+        raise UserError(f"{taught.source} is not the teacher of {run}; give `teacher`")
+    return taught
+
+
+def measured(
+    teacher: nn.Module,
+    student: nn.Module,
+    input_size: tuple[int, int, int],
+    normalisation: Normalisation | None,
+    where: Where,
+    *,
+    source: ImageSource | None,
+    past: ImageSource | None,
+    average: nn.Module | None,
+    images: int | None = None,
+) -> Judged:
+    """The verdict on networks, which are moved to the device."""
+    from zskt.measure.verdict.judgement import judged
+    from zskt.measure.verdict.signals import signals
+
+    start = time.monotonic()
+    values = signals(
+        teacher.to(where.device), student.to(where.device), input_size, normalisation,
+        source=source, past=past, images=images,
+        average=average.to(where.device) if average is not None else None,
+    )  # fmt: skip
+    return Judged(**judged(values)._asdict(), signals=values, seconds=time.monotonic() - start)
+
+
+def write_verdict(
+    file: Path, judged: Judged, run: Path, where: Where, images: int | None = None
+) -> None:
+    """Write a verdict as JSON."""
+    from zskt.measure.verdict.signals import SEED
+    from zskt.results import write_result
+
+    settings = {"run": str(run), "images": images, "device": where.name}
+    write_result(
+        file, seeds=[SEED], settings=settings, seconds=judged.seconds, rows=[judged.row],
+        device=where.name,
+    )  # fmt: skip

@@ -1,0 +1,91 @@
+"""Networks that are compared, on one device, with what each wants its images to be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from zskt.data.image_data import Split
+from zskt.errors import UserError
+from zskt.images import Normalisation, size_in_words
+from zskt.measure.accuracy import Logits, accuracy, agreement, confusion, predict
+from zskt.measure.cost import latency
+from zskt.model_file import Card, parameters
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A network to be compared."""
+
+    name: str
+    network: nn.Module
+    normalisation: Normalisation
+    file: Path | None = None
+
+    def on(self, device: torch.device) -> "Contender":
+        """The same with its network moved."""
+        self.network.to(device)
+        return self
+
+    def predict(self, split: Split) -> Logits:
+        """What it says of a split."""
+        return predict(self.network, split, self.normalisation)
+
+
+def compare(
+    teacher: Contender, others: Sequence[Contender], split: Split
+) -> tuple[list[dict[str, Any]], list[list[int]]]:
+    """Measure a teacher and others on a test split.
+
+    Args:
+        teacher: what the others are to agree with.
+        others: the student first.
+        split: test images and labels.
+
+    Returns:
+        One row per network (accuracy and agreement from 0 to 1, latency in seconds for one
+        image), and the confusion between the teacher (rows) and the first other (columns).
+    """
+    contenders = [teacher, *others]
+    logits = [each.predict(split) for each in contenders]
+    channels, height, width = split.images.shape[1:]
+    rows = [
+        {
+            "network": each.name,
+            "accuracy": accuracy(said, split.labels),
+            "agreement": agreement(said, logits[0]),
+            "parameters": parameters(each.network),
+            "file_bytes": each.file.stat().st_size if each.file else None,
+            "latency_seconds": latency(each.network, (channels, height, width)),
+        }
+        for each, said in zip(contenders, logits, strict=True)
+    ]
+    return rows, confusion(logits[0], logits[1])
+
+
+def check_fits(split: Split, card: Card) -> None:
+    """Raise a `UserError` unless a network with this card can be judged on a split."""
+    here = tuple(split.images.shape[1:])
+    if here != card.input_size:
+        raise UserError(
+            f"the data has {size_in_words(here)} images and the network takes {size_in_words(card.input_size)}; "
+            "give data of that size"
+        )
+    highest = int(split.labels.max())
+    if card.classes is not None and highest >= card.classes:
+        raise UserError(
+            f"the data has labels up to {highest} and the network {card.classes} classes; "
+            "give data with the same classes"
+        )
+
+
+def check_same_classes(teacher: Card, student: Card) -> None:
+    """Raise a `UserError` unless two networks have the same number of classes."""
+    if teacher.classes != student.classes:
+        raise UserError(
+            f"the teacher has {teacher.classes} classes and the student {student.classes}; "
+            "give networks with the same classes"
+        )

@@ -1,0 +1,46 @@
+"""The verdict on a run without data: good, doubtful or failed, with its reason.
+
+It rests on dead leaves (`probes.py`): images with the edges and sizes of photographs, which neither
+the method nor the student has seen. How far the student agrees with its teacher on them, beyond
+chance, ranks students much as a test set does; agreement on the run's own images does
+not, because images that have all become one is easy to agree with (docs/verdict.md has the study).
+"""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+Word = Literal["good", "doubtful", "failed"]
+GOOD = 0.55
+FAILED = 0.05
+"""Cohen's kappa on dead leaves, from and below which a run is called so."""
+BALANCED = 0.6
+"""Entropy of the classes that the run's images show, 0 to 1; below it some are missing."""
+
+
+class Verdict(NamedTuple):
+    """How good a student seems."""
+
+    word: Word
+    reason: str
+    advice: str
+    """For whoever made the run."""
+
+    def __str__(self) -> str:
+        return f"verdict without data: {self.word}; {self.reason}; {self.advice}"
+
+
+def judged(signals: Mapping[str, float]) -> Verdict:
+    """The verdict on what `zskt.measure.verdict.signals.signals` measured."""
+    kappa = signals["leaves_kappa"]
+    reason = (
+        f"on artificial images that neither has seen, it agrees with its teacher on "
+        f"{signals['leaves_agreement']:.0%} (kappa {kappa:.2f}, where 0 is chance and 1 the same)"
+    )
+    if kappa < FAILED:
+        return Verdict("failed", reason, "play more rounds, or change the settings")
+    if signals.get("balance", 1.0) < BALANCED:
+        reason += ", but the images it learnt from left out classes"
+        return Verdict("doubtful", reason, "try another `seed`, or change the settings")
+    if kappa < GOOD:
+        return Verdict("doubtful", reason, "play more rounds, and test it on some real images")
+    return Verdict("good", reason, "test it on some real images before you rely on it")

@@ -1,0 +1,19 @@
+"""Attention transfer between the players of a session."""
+
+import torch
+
+from zskt.distillation.session import Session
+from zskt.taps import Watched, watch_stages
+
+
+def watched_players(session: Session, watch: bool) -> tuple[Watched, Watched]:
+    """A session's teacher and student with the attention maps of their matching stages.
+
+    With none unless they are to be watched.
+    """
+    if not watch:
+        return Watched(session.teacher, ()), Watched(session.student, ())
+    images = torch.zeros(2, *session.input_size, device=session.device, dtype=session.dtype)
+    return watch_stages(
+        session.teacher, session.student, images, tell=session.tell, autocast=session.autocast
+    )

@@ -1,0 +1,59 @@
+"""Which arguments of a network a file or a run folder from somebody else may choose.
+
+Libraries take arguments that fetch files, write them, or name code: `pretrained`, `cache_dir`,
+`checkpoint_path`, `pretrained_cfg_overlay`. Those are for the user's own command. From a file only
+names of this list are taken, which change a network's shape, with plain values.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from zskt.errors import UserError
+
+OF_SHAPE = frozenset((
+    "act_layer", "attn_drop_rate", "aux_logits", "avg_down", "base_width", "block_config",
+    "block_reduce_first", "bn_size", "cardinality", "channel_multiplier", "channels", "class_token",
+    "conv_mlp", "depth", "depth_multiplier", "depths", "dims", "drop_path_rate", "drop_rate",
+    "dropout", "embed_dim", "embed_dims", "expand_ratio", "expansion", "global_pool", "groups",
+    "growth_rate", "hidden_dim", "image_size", "img_size", "in_chans", "in_chs", "init_values",
+    "kernel_size", "kernel_sizes", "key_dim", "layers", "ls_init_value", "memory_efficient",
+    "mlp_dim", "mlp_ratio", "mlp_ratios", "norm_layer", "num_classes", "num_features", "num_heads",
+    "num_init_features", "num_layers", "num_stages", "output_stride", "patch_size", "proj_drop_rate",
+    "qk_norm", "qkv_bias", "reg_tokens", "stem_chs", "stem_size", "stem_type", "stem_width",
+    "strides", "width", "width_mult", "width_multiplier", "width_per_group", "widths",
+    "window_size",
+))  # fmt: skip
+LARGEST = 65_536
+"""No number of a network's shape is larger."""
+
+
+def check_arguments(origin: object, arguments: Mapping[str, Any] | None) -> None:
+    """Raise a `UserError` unless all arguments are names and plain values of a network's shape.
+
+    Args:
+        origin: the file or folder that they come from.
+        arguments: by name.
+    """
+    for name, value in (arguments or {}).items():
+        if name not in OF_SHAPE:
+            raise UserError(
+                f"{origin} wants to make its network with {name}, which is not taken from a file "
+                "unless you trust it; then give `allow_code`"
+            )
+        if not _is_plain(value):
+            raise UserError(f"{origin} gives its network's {name} no plain value; do not trust it")
+
+
+def _is_plain(value: Any) -> bool:
+    """A number that a shape can have, a word, or a list of them."""
+    match value:
+        case None | bool():
+            return True
+        case int() | float():
+            return abs(value) <= LARGEST
+        case str():
+            return re.fullmatch(r"\w{1,32}", value) is not None
+        case list() | tuple():
+            return len(value) <= 64 and all(map(_is_plain, value))
+    return False

@@ -1,1 +1,0 @@
-"""Pictures, each drawn from results and nothing else."""

@@ -1,0 +1,159 @@
+"""The whole experiment: a teacher from the data, the game, and what the student is worth.
+
+The data are for the teacher and for judging; the game sees none of them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from math import isfinite
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from zskt.errors import UserError
+from zskt.measure.accuracy import accuracy, agreement
+from zskt.seeds import stream
+from zskt.toy.adam import Adam
+from zskt.toy.data import CLASSES, Labelled, butterfly
+from zskt.toy.game import REACH, Toy, Turn, play
+from zskt.toy.network import Perceptron, fresh, logits_of
+
+MAP_SIDE = 101
+"""Points along one side of a snapshot's map of the plane."""
+FINE_SIDE = 301
+"""The same for the result: a step of 0.02, as in the paper's maps."""
+SNAPSHOTS = 60
+"""How often the student is looked at, evenly over the game, besides `EARLY`."""
+EARLY = (0, 1, 2, 4, 8, 16)
+"""Rounds at which it is looked at too, 0 being before the first: it changes fastest there."""
+
+Map = Float[Tensor, "side side classes"]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The student after a round.
+
+    Attributes:
+        map: its probabilities over the plane, a row for each y from low to high.
+        points: where it learnt in this round; None before the first.
+        row: what was measured.
+    """
+
+    map: Map
+    points: Float[Tensor, "points 2"] | None
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the experiment leaves for the result and the pictures."""
+
+    train: Labelled
+    teacher_map: Map
+    snapshots: list[Snapshot]
+    figures: dict[str, float]
+    """Accuracies on the test points, agreements there and on the plane, all 0 to 1."""
+
+
+@torch.inference_mode()
+def experiment(toy: Toy, record: Callable[[dict[str, Any]], None]) -> Outcome:
+    """Train a teacher, play the game, look at the student now and then.
+
+    Args:
+        toy: settings.
+        record: is given every row of measurements as soon as it is made.
+
+    Raises:
+        UserError: if the points or the networks' outputs are no longer finite.
+    """
+    train, test = butterfly(toy.seed)
+    teacher, student = (fresh(_random(toy, name)) for name in ("teacher", "student"))
+    teach(teacher, train, toy)
+    looks = _Looks(teacher, student, test)
+    untrained_agreement = _plane_agreement(teacher, student)
+    snapshots = [looks(0, None)]
+    record(snapshots[0].row)
+    wanted = {toy.rounds * number // SNAPSHOTS for number in range(1, SNAPSHOTS + 1)} | {*EARLY}
+    turns = play(teacher, student, toy, _random(toy, "points"))
+    for number, turn in enumerate(islice(turns, toy.rounds), start=1):
+        if number in wanted:
+            if not (torch.isfinite(turn.points).all() and isfinite(turn.found + turn.left)):
+                raise UserError(
+                    f"in round {number} the game is no longer finite; lower the learning rates"
+                )
+            snapshots.append(looks(number, turn))
+            record(snapshots[-1].row)
+    first, last = snapshots[0].row, snapshots[-1].row
+    return Outcome(
+        train,
+        looks.teacher_map,
+        snapshots,
+        {
+            "teacher_accuracy": accuracy(looks.said_on_test, test.labels),
+            "untrained_accuracy": first["student_accuracy"],
+            "student_accuracy": last["student_accuracy"],
+            "test_agreement": last["test_agreement"],
+            "untrained_plane_agreement": untrained_agreement,
+            "plane_agreement": _plane_agreement(teacher, student),
+        },
+    )
+
+
+def teach(teacher: Perceptron, train: Labelled, toy: Toy) -> None:
+    """Train on the labels, by Adam and cross entropy."""
+    adam = Adam(teacher.weights, toy.teacher_learning_rate)
+    random = _random(toy, "batches")
+    targets = torch.eye(CLASSES)[train.labels]
+    for _ in range(toy.teacher_epochs):
+        for batch in torch.randperm(len(train), generator=random).split(toy.teacher_batch_size):
+            seen = teacher.forward(train.points[batch])
+            of_logits = (seen.logits.softmax(1) - targets[batch]) / len(batch)
+            adam.descend(teacher.gradient_of_weights(seen, of_logits))
+
+
+def grid(side: int) -> Float[Tensor, "count 2"]:
+    """Points (x, y) over the whole square, rows from low to high y."""
+    axis = torch.linspace(-REACH, REACH, side)
+    return torch.cartesian_prod(axis, axis).flip(1)
+
+
+class _Looks:
+    """Measures the student beside the teacher; the game does not know of it."""
+
+    def __init__(self, teacher: Perceptron, student: Perceptron, test: Labelled):
+        self.student = student
+        self.test = test
+        self.plane = grid(MAP_SIDE)
+        self.said_on_plane = logits_of(teacher, self.plane)
+        self.said_on_test = logits_of(teacher, test.points)
+        self.teacher_map = _as_map(self.said_on_plane)
+
+    def __call__(self, number: int, turn: Turn | None) -> Snapshot:
+        on_plane = logits_of(self.student, self.plane)
+        on_test = logits_of(self.student, self.test.points)
+        row = {
+            "round": number,
+            "found": turn.found if turn else None,
+            "left": turn.left if turn else None,
+            "student_accuracy": accuracy(on_test, self.test.labels),
+            "test_agreement": agreement(on_test, self.said_on_test),
+            "agreement": agreement(on_plane, self.said_on_plane),
+        }
+        return Snapshot(_as_map(on_plane), turn.points if turn else None, row)
+
+
+def _plane_agreement(teacher: Perceptron, student: Perceptron) -> float:
+    fine = grid(FINE_SIDE)
+    return agreement(logits_of(teacher, fine), logits_of(student, fine))
+
+
+def _as_map(logits: Float[Tensor, "count classes"]) -> Map:
+    return logits.softmax(1).view(MAP_SIDE, MAP_SIDE, CLASSES)
+
+
+def _random(toy: Toy, name: str) -> torch.Generator:
+    return torch.Generator().manual_seed(stream(toy.seed, name))

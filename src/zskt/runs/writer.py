@@ -1,0 +1,103 @@
+"""What the loop leaves on the disk: on the process that writes a folder, and nowhere else."""
+
+from typing import Any
+
+from torch import nn
+
+from zskt.files import write_atomically
+from zskt.images import Images, Normalisation, sheet
+from zskt.model_file import Card, card_of, write_network
+from zskt.runs.folder import AVERAGE, SOURCE, STUDENT, RunFolder
+from zskt.runs.tensorboard import Board
+
+SHOWN = 32
+"""Images on a sample sheet."""
+
+
+class NullWriter:
+    """Leaves nothing: for runs without a folder, and on every process but the first."""
+
+    def _nothing(self, *_: Any, **__: Any) -> None: ...
+
+    begin = record = draw = keep = save = finish = close = _nothing
+
+
+class FolderWriter:
+    """Writes a run folder. Making one touches no disk.
+
+    Args:
+        folder: the run folder.
+        card: of the student.
+        settings: everything that was set.
+        normalisation: the teacher's, if it is known.
+        overwrite: replace a run of the same command.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        card: Card,
+        settings: dict[str, Any],
+        normalisation: Normalisation | None,
+        *,
+        overwrite: bool = False,
+    ):
+        self.folder = folder
+        self.card = card
+        self.settings = settings
+        self.normalisation = normalisation
+        self.overwrite = overwrite
+        self.board = Board(folder.path / "tensorboard")
+
+    def begin(self, *, resumed: bool) -> None:
+        """Make the folder, or take away what an earlier end of this run left."""
+        if resumed:
+            self.folder.reopen()
+        else:
+            self.folder.create(self.settings, overwrite=self.overwrite)
+
+    def record(self, row: dict[str, Any]) -> None:
+        """Append it to the metrics, and give it to TensorBoard."""
+        self.folder.record(row)
+        self.board.record(row)
+
+    def draw(self, number: int, images: Images) -> None:
+        """A sheet."""
+        self.folder.samples.mkdir(exist_ok=True)
+        file = self.folder.samples / f"round-{number:06d}.png"
+        write_atomically(file, sheet(images[:SHOWN], self.normalisation))
+
+    def keep(self, number: int, source: nn.Module) -> None:
+        """A snapshot in 16 bits."""
+        self.folder.snapshots.mkdir(exist_ok=True)
+        file = self.folder.snapshots / f"source-{number:06d}.safetensors"
+        write_network(file, source, card_of(source, self.card), half=True)
+
+    def save(self, state: dict[str, Any]) -> None:
+        """A checkpoint."""
+        self.folder.save_state(state)
+
+    def finish(
+        self,
+        student: nn.Module,
+        average: nn.Module | None,
+        networks: dict[str, nn.Module],
+        source: str | None,
+    ) -> None:
+        """Each network in a file of its own, the student last."""
+        for name, network in networks.items():
+            file = self.folder.path / SOURCE
+            if name != source:
+                self.folder.networks.mkdir(exist_ok=True)
+                file = self.folder.networks / f"{name}.safetensors"
+            write_network(file, network, card_of(network, self.card))
+        if average is not None:
+            write_network(self.folder.path / AVERAGE, average, self.card)
+        write_network(self.folder.path / STUDENT, student, self.card)
+
+    def close(self) -> None:
+        """Write what TensorBoard has left."""
+        self.board.close()
+
+
+Writer = FolderWriter | NullWriter

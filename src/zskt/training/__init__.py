@@ -1,1 +1,0 @@
-"""Running a method, training a classifier, and what a run leaves on disk."""
