@@ -1,4 +1,4 @@
-"""Shared by tests: a tiny size, a game without a loop around it, and the command line."""
+"""Shared by tests: a tiny size, a session without a loop around it, and the command line."""
 
 import copy
 import sys
@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from zskt.cli import main
-from zskt.devices import make_fabric
+from zskt.devices import resolve
+from zskt.distillation.loop import make_fabric
 from zskt.distillation.session import Session
 
 SIZE = (3, 8, 8)
@@ -15,15 +16,14 @@ TIMES = {"seconds": 0, "rounds_per_second": 0}
 """What differs between two runs that are otherwise the same."""
 
 
-def make_session(teacher: nn.Module, student: nn.Module, rounds: int = 5, **kinds) -> Session:
+def make_session(teacher: nn.Module, student: nn.Module, **kinds) -> Session:
     return Session(
         copy.deepcopy(teacher),
         student,
         input_size=SIZE,
         classes=10,
-        rounds=rounds,
         seed=0,
-        fabric=make_fabric("cpu", "32"),
+        fabric=make_fabric(resolve("cpu", "32"), next(student.parameters()).dtype),
         **kinds,
     )
 

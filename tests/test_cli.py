@@ -5,13 +5,16 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from players import zskt
-from zskt import UserError, distill
+from players import same_weights, zskt
+from zskt import Run, UserError, distill, load_teacher
+from zskt.distillation.stopping import StopRequest
+from zskt.methods.zskt import ZSKT
 from zskt.model_file import Card, load, read_card, write_network
 from zskt.networks import create
 from zskt.results import result
@@ -68,7 +71,7 @@ def test_train_distill_evaluate(tmp_path, data, capsys):
     names = {file.name for file in (runs / "s").iterdir()}
     assert names >= {
         "settings.json", "metrics.jsonl", "samples", "checkpoint", "student.safetensors",
-        "generator.safetensors", "result.json", "evaluation.json",
+        "source.safetensors", "result.json", "evaluation.json",
         "generated.png", "curves.png", "confusion.png",
     }  # fmt: skip
     for file in (runs / "t" / "result.json", runs / "s" / "result.json"):
@@ -76,7 +79,7 @@ def test_train_distill_evaluate(tmp_path, data, capsys):
     evaluation = json.loads((runs / "s" / "evaluation.json").read_text())
     assert evaluation["rows"][0]["agreement"] == 1
     assert np.array(evaluation["settings"]["confusion"]).sum() == 16
-    images = load(runs / "s" / "generator.safetensors")(torch.randn(2, 100))
+    images = load(runs / "s" / "source.safetensors")(torch.randn(2, 100))
     assert load(runs / "s")(images).shape == (2, 3)
 
 
@@ -124,7 +127,7 @@ def test_a_network_that_is_read_is_not_overwritten(tmp_path, data, capsys):
 def test_another_method(tmp_path, teacher):
     assert zskt(*few(teacher, tmp_path / "run", "--method", "noise")) == 0
     assert zskt("distill", "--resume", tmp_path / "run") == 0
-    assert not (tmp_path / "run" / "generator.safetensors").exists()
+    assert not (tmp_path / "run" / "source.safetensors").exists()
     (found,) = json.loads((tmp_path / "run" / "verdict.json").read_text())["rows"]
     assert found["word"] in ("good", "doubtful", "failed")
     assert "noise_agreement" in found
@@ -157,6 +160,9 @@ def test_demo_at_a_tiny_scale(tmp_path, capsys):
     (row,) = json.loads(results.read_text())["rows"]
     assert row["teacher_accuracy"] > 0.97
     assert (tmp_path / "demo" / "generated.png").exists()
+    # It is a run like any other.
+    assert zskt("distill", "--resume", tmp_path / "demo") == 0
+    assert zskt("verdict", tmp_path / "demo", "--images", 8) == 0
 
 
 def test_list_has_one_line_for_each(capsys):
@@ -207,7 +213,7 @@ WRONG = {
     "cannot take 3x8x8 images": ["train", "timm:vit_tiny_patch16_224", "--data", "D", "--out", "r"],
     "the data has 1x8x8 images": ["evaluate", "T", "--teacher", "T", "--data", "digits"],
     "--per-class must be 1 to 10": [*TRAIN, "--per-class", 11],
-    "--distill-... settings need a teacher": [*TRAIN, "--distill-share", 0.5],
+    "settings need a teacher; give --distill-from": [*TRAIN, "--distill-share", 0.5],
     "there is no file no-teacher": [*TRAIN, "--distill-from", "no-teacher"],
     "holds a generator; give a classifier": [*TRAIN, "--distill-from", "G"],
     "--cutout must be zero or above": [*TRAIN, "--cutout", -1],
@@ -222,7 +228,9 @@ WRONG = {
     "unknown network 'wrn'": ["reproduce", "table-2", "--data", "digits", "--pair", "wrn", "lenet"],
     "unknown protocol 'cifar'": ["reproduce", "figure-2", "--protocol", "cifar"],
     "unknown method 'zsk'": [*few("T", "r"), "--method", "zsk"],
-    "--fresh-noise is no setting of": [*few("T", "r"), "--method", "noise", "--fresh-noise"],
+    "Unknown option: --fresh-noise": [*few("T", "r"), "--method", "noise", "--fresh-noise"],
+    "give --rounds or --minutes, not both": [*few("T", "r"), "--minutes", 1],
+    "--minutes must be above zero": [*few("T", "r")[:-6], "--minutes", 0],
     "holds neither": ["evaluate", ".", "--teacher", "T", "--data", "D"],
     "holds a generator": ["evaluate", "G", "--teacher", "T", "--data", "D"],
     "generator.safetensors holds a generator": [*few("G", "r")],
@@ -249,7 +257,7 @@ WRONG = {
     "generator.safetensors holds a generator; give": ["noise-predictions", "T", "G", "--out", "r"],
     "--images must be above zero, not 0": ["noise-predictions", "T", "--out", "r", "--images", 0],
     "give at least one network": ["noise-predictions", "--out", "r"],
-    "a network lies in .": ["noise-predictions", "T", "--out", ".", "--overwrite"],
+    "lies in ., which is to be written": ["noise-predictions", "T", "--out", ".", "--overwrite"],
     "there is no cuda:8": ["noise-predictions", "T", "--out", "r", "--device", "cuda:8"],
 }
 
@@ -328,16 +336,71 @@ def test_a_run_stopped_early_goes_on_to_its_end(tmp_path, teacher):
     assert whole == parts
 
 
+def test_no_end_of_an_earlier_round_stands_beside_a_later_checkpoint(
+    tmp_path, teacher, monkeypatch
+):
+    """Stopped after two rounds of four, resumed, and stopped by a signal after the third."""
+    run = tmp_path / "run"
+    assert zskt(*few(teacher, run, "--until", 2, "--save-seconds", 0, rounds=4)) == 0
+    final = {"student.safetensors", "source.safetensors", "result.json", "README.md", "curves.png"}
+    assert final <= {file.name for file in run.iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr(StopRequest, "made", True)
+        patch.setattr(StopRequest, "__init__", lambda self: None)
+        assert zskt("distill", "--resume", run) == 130
+    assert not final & {file.name for file in run.iterdir()}
+    assert RunFolder(run).state()["round"] == 3
+    assert zskt("distill", "--resume", run) == 0
+    assert final <= {file.name for file in run.iterdir()}
+
+
+def test_the_networks_of_a_finished_run_that_is_resumed(tmp_path, teacher):
+    run = tmp_path / "run"
+    assert zskt(*few(teacher, run)) == 0
+    again = distill(resume=run, progress=False)
+    assert same_weights(again.networks["generator"], load(run / "source.safetensors"))
+    assert same_weights(again.student, load(run))
+    assert again.source is not None
+    assert again.source.images(3, seed=0).shape == (3, *SIZE)
+    assert again.verdict.word in ("good", "doubtful", "failed")
+
+
+def test_python_leaves_what_the_command_leaves(tmp_path, teacher, data):
+    assert zskt(*few(teacher, tmp_path / "a", "--data", data)) == 0
+    method = replace(ZSKT(), batch_size=4)
+    result = distill(
+        teacher, "resnet-8", out=tmp_path / "b", method=method,
+        run=Run(rounds=2, device="cpu"), data=str(data), progress=False,
+    )  # fmt: skip
+    names = [{file.name for file in (tmp_path / name).iterdir()} for name in "ab"]
+    assert names[0] == names[1]
+    assert "README.md" in names[1]
+    ours, theirs = ((tmp_path / name / "student.safetensors").read_bytes() for name in "ab")
+    assert ours == theirs
+    assert result.verdict.reason in (tmp_path / "b" / "README.md").read_text()
+    assert result.evaluation.rows[0]["agreement"] == 1
+    json.dumps(result.to_dict())
+
+
 def test_only_distillations_can_be_resumed(tmp_path, data, teacher, capsys):
-    assert zskt("demo", "--rounds", 1, "--out", tmp_path / "demo") == 0
     recipe = ("--epochs", 1, "--batch-size", 16, "--device", "cpu")
     assert zskt("train", "resnet-8", "--data", data, "--out", tmp_path / "train", *recipe) == 0
-    for made in ("demo", "train"):
-        assert zskt("distill", "--resume", tmp_path / made) == 2
-        assert "was not made by zskt distill" in capsys.readouterr().err
+    assert zskt("distill", "--resume", tmp_path / "train") == 2
+    assert "was not made by zskt distill" in capsys.readouterr().err
     assert zskt(*few(teacher, tmp_path / "run")) == 0
     assert zskt("distill", "--resume", tmp_path / "run", "--student-steps", 3) == 2
     assert "own settings" in capsys.readouterr().err
+
+
+def test_a_run_of_another_command_is_kept_whatever_is_asked(tmp_path, data, teacher, capsys):
+    recipe = ("--epochs", 1, "--batch-size", 16, "--device", "cpu")
+    assert zskt("train", "resnet-8", "--data", data, "--out", tmp_path / "t", *recipe) == 0
+    before = (tmp_path / "t" / "model.safetensors").read_bytes()
+    assert zskt(*few(teacher, tmp_path / "t", "--overwrite")) == 2
+    assert "holds a run of zskt train" in capsys.readouterr().err
+    assert zskt("toy", "--out", tmp_path / "t", "--rounds", 1, "--overwrite") == 2
+    assert zskt(*beliefs("--overwrite", student=teacher, data=data, out=tmp_path / "t")) == 2
+    assert (tmp_path / "t" / "model.safetensors").read_bytes() == before
 
 
 def test_the_teachers_folder_is_not_overwritten(tmp_path, data, capsys):
@@ -374,7 +437,7 @@ def test_different_numbers_of_classes(tmp_path, teacher, data, capsys):
     assert zskt("evaluate", other, "--teacher", teacher, "--data", data) == 2
     assert "3 classes" in capsys.readouterr().err
     with pytest.raises(UserError, match="3 classes and the student 4"):
-        distill(load(teacher), network, input_size=SIZE)
+        distill(load_teacher(load(teacher), input_size=SIZE), network, progress=False)
 
 
 def test_a_damaged_checkpoint(tmp_path, teacher, capsys):
@@ -405,7 +468,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(
         return torch.tensor(float("nan") if len(calls) > 40 else 1.0)
 
     # Ten calls in a round: the metrics of round 5 are not finite.
-    monkeypatch.setattr("zskt.methods.zskt.attention_transfer", breaks)
+    monkeypatch.setattr("zskt.losses.attention_transfer", breaks)
     assert zskt(*few(teacher, run, "--save-seconds", 0, rounds=9)) == 2
     assert "in round 5 student_loss is no longer finite" in capsys.readouterr().err
     assert not (run / "student.safetensors").exists()
@@ -460,5 +523,5 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, teacher):
 
 
 def test_results_have_one_shape():
-    several = result(seeds=[0, 1], settings={}, seconds=1.0, rows=[])
+    several = result(seeds=[0, 1], settings={}, seconds=1.0, rows=[], device="cpu")
     assert several.keys() == RESULT_KEYS | {"seeds"}

@@ -10,23 +10,39 @@ import torch
 from torch import nn
 
 from players import SIZE, TIMES, make_session, same_weights
-from zskt import Run, distill
-from zskt.methods import METHODS
+from zskt import Run
+from zskt.devices import resolve
+from zskt.distillation.history import check_names
+from zskt.distillation.loop import Play
+from zskt.distillation.session import Round
+from zskt.methods import METHODS, method_class
+from zskt.model_file import Card
 from zskt.networks import create
+from zskt.runs.folder import RunFolder
+from zskt.runs.writer import FolderWriter
 
 RUN = Run(rounds=4, device="cpu", precision="32", record_every=1)
 
 
 @pytest.fixture(params=METHODS)
 def method(request):
-    return replace(METHODS[request.param](), batch_size=8)
+    return replace(method_class(request.param)(), batch_size=8)
 
 
-def play(method, teacher, student, **settings):
-    return distill(
-        teacher, student, input_size=SIZE, method=method,
-        run=replace(RUN, **settings), progress=False,
-    )  # fmt: skip
+def play(method, teacher, student, input_size=SIZE, classes=10, folder=None, **settings):
+    run = replace(RUN, **settings)
+    where = resolve(run.device, run.precision)
+    part = Play(
+        method=method, run=run, where=where, input_size=input_size, classes=classes, progress=False
+    )
+    if folder is not None:
+        card = Card(architecture=None, input_size=input_size, classes=classes)
+        settings = {"command_name": "distill"}
+        part.writer = FolderWriter(folder, card, settings, None, resumed=folder.holds_run)
+        part.memories = folder.memories
+        part.saved = folder.state()
+        part.rows = folder.rewind(part.saved["round"]) if part.saved else []
+    return part(teacher, student)
 
 
 def test_the_teacher_is_never_changed(method, teacher, student):
@@ -44,10 +60,10 @@ def test_the_teacher_is_never_changed(method, teacher, student):
 
 
 def test_no_gradient_is_collected_for_the_teacher(method, teacher, student):
-    game = make_session(teacher, student)
-    next(method.play(game))
-    assert all(p.grad is None and not p.requires_grad for p in game.teacher.parameters())
-    assert not game.teacher.training
+    session = make_session(teacher, student)
+    next(method.rounds(session))
+    assert all(p.grad is None and not p.requires_grad for p in session.teacher.parameters())
+    assert not session.teacher.training
 
 
 def test_the_student_learns_and_comes_back_ready_to_use(method, teacher, student):
@@ -83,15 +99,13 @@ def test_resuming_equals_never_having_stopped(method, teacher, student, tmp_path
     class Killed(Exception):
         pass
 
-    settings = {
-        "input_size": SIZE, "method": method, "out": tmp_path / "run", "progress": False,
-        "run": replace(RUN, save_seconds=0.0),
-    }  # fmt: skip
+    folder = RunFolder(tmp_path / "run")
+    settings = {"folder": folder, "save_seconds": 0.0}
     with monkeypatch.context() as patch:
-        patch.setattr("zskt.runs.writer.Recorder.save_due", killed_at(3, Killed))
+        patch.setattr(FolderWriter, "save", killed_at(3, FolderWriter.save, Killed))
         with pytest.raises(Killed):
-            distill(teacher, copy.deepcopy(student), **settings)
-    resumed = distill(teacher, copy.deepcopy(student), resume=True, **settings)
+            play(method, teacher, copy.deepcopy(student), **settings)
+    resumed = play(method, teacher, copy.deepcopy(student), **settings)
     assert same_weights(resumed.student, whole.student)
     for name, network in whole.networks.items():
         assert same_weights(resumed.networks[name], network)
@@ -99,17 +113,69 @@ def test_resuming_equals_never_having_stopped(method, teacher, student, tmp_path
         assert {**ours, **TIMES} == {**theirs, **TIMES}
 
 
-def killed_at(number, error):
-    """A `save_due` that saves after every round and dies before it saves after that one."""
+def killed_at(number, save, error):
+    """A `save` that works until the process is killed before it."""
     calls = []
 
-    def save_due(self, every):
-        calls.append(every)
+    def killed(self, state):
+        calls.append(state)
         if len(calls) == number:
             raise error
-        return True
+        save(self, state)
 
-    return save_due
+    return killed
+
+
+def test_a_finished_run_gives_its_networks_back(method, teacher, student, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    whole = play(method, teacher, copy.deepcopy(student), folder=folder)
+    again = play(method, teacher, copy.deepcopy(student), folder=folder)
+    assert again.networks.keys() == whole.networks.keys()
+    assert again.source == whole.source
+    for name, network in {"student": whole.student, **whole.networks}.items():
+        other = again.student if name == "student" else again.networks[name]
+        assert same_weights(other, network)
+        assert not other.training
+
+
+class Forgetful:
+    """A method that wraps another and does one thing wrong."""
+
+    def __init__(self, wrong):
+        self.wrong = wrong
+
+    def rounds(self, session):
+        if self.wrong != "ready":
+            session.ready()
+        if self.wrong == "late":
+            session.keep("late", nn.Linear(1, 1))
+        images = torch.zeros(2, *SIZE)
+        while True:
+            if self.wrong == "noise":
+                session.is_ready = False
+                session.noise(1)
+            yield Round(images, **({"student_accuracy": 1.0} if self.wrong == "name" else {}))
+
+
+@pytest.mark.parametrize("wrong", ["ready", "late", "noise"])
+def test_what_would_resume_wrongly_is_an_error(wrong, teacher, student):
+    with pytest.raises(AssertionError, match="ready"):
+        play(Forgetful(wrong), teacher, student)
+
+
+def test_metrics_of_a_method_have_names_of_their_own(teacher, student):
+    with pytest.raises(ValueError, match="student_accuracy itself"):
+        play(Forgetful("name"), teacher, student)
+    for name in ("round", "seconds", "teacher_confidence", "student_classes"):
+        with pytest.raises(ValueError, match=name):
+            check_names(Round(torch.zeros(1, *SIZE), **{name: 0.0}))
+    check_names(Round(torch.zeros(1, *SIZE), student_loss=0.0))
+
+
+def test_every_method_learns_at_a_rate_that_falls_with_the_progress(method, teacher, student):
+    rows = play(method, teacher, student, rounds=4).history
+    rates = [row["student_learning_rate"] / rows[0]["student_learning_rate"] for row in rows]
+    assert rates == pytest.approx([1, 0.853553, 0.5, 0.146447], rel=1e-5)
 
 
 @pytest.mark.parametrize("input_size", [(1, 8, 8), (3, 12, 10), (1, 28, 28)])
@@ -118,10 +184,7 @@ def test_any_size_and_number_of_classes(method, input_size, classes):
     teacher, student = (
         create(name, classes=classes, input_size=input_size) for name in ("resnet-8", "wrn-10-1")
     )
-    result = distill(
-        teacher, student, input_size=input_size, method=replace(method, batch_size=4),
-        run=replace(RUN, rounds=1), progress=False,
-    )  # fmt: skip
+    result = play(replace(method, batch_size=4), teacher, student, input_size, classes, rounds=1)
     assert all(torch.tensor(value).isfinite().all() for value in result.history[-1].values())
 
 
@@ -139,8 +202,9 @@ def test_the_student_comes_nearer_to_the_teacher(method, teacher):
             return (said - heard).abs().mean()
 
     before = apart()
-    game = make_session(teacher, student, rounds=30)
-    list(islice(method.play(game), 30))
+    session = make_session(teacher, student)
+    for number, _ in enumerate(islice(method.rounds(session), 30)):
+        session.progress = (number + 1) / 30
     assert apart() < 0.9 * before
 
 

@@ -3,13 +3,16 @@
 import errno
 import json
 import os
+import stat
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
+from torch import nn
 
 from players import same_weights
 from zskt.errors import UserError
@@ -19,8 +22,10 @@ from zskt.networks import Generator, create
 from zskt.runs.checkpoint import read_state, write_state
 from zskt.runs.folder import RunFolder
 from zskt.runs.tensorboard import Board
+from zskt.runs.writer import FolderWriter
 
 SIZE = (3, 8, 8)
+RUN = {"command_name": "distill"}
 CARD = Card(
     architecture="wrn-10-1", input_size=SIZE, classes=4, mean=(0.5, 0.5, 0.5),
     std=(0.2, 0.2, 0.2), class_names=("a", "b", "c", "ü"),
@@ -158,36 +163,97 @@ def test_damaged_checkpoints(tmp_path):
 
 def test_a_run_is_not_overwritten_by_accident(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    folder.create({"a": 1})
+    folder.create({**RUN, "a": 1})
     folder.record({"round": 1})
     mine = folder.path / "thesis.json"
     mine.write_text("mine")
-    with pytest.raises(UserError, match=r"--overwrite.* --resume"):
-        RunFolder(folder.path).create({"a": 2})
-    assert folder.settings() == {"a": 1}
-    folder.create({"a": 2}, overwrite=True)
-    assert folder.settings() == {"a": 2}
+    with pytest.raises(UserError, match="`overwrite`.*`resume`"):
+        RunFolder(folder.path).create({**RUN, "a": 2})
+    assert folder.settings() == {**RUN, "a": 1}
+    folder.create({**RUN, "a": 2}, overwrite=True)
+    assert folder.settings() == {**RUN, "a": 2}
     assert folder.metrics() == []
     assert mine.read_text() == "mine"
+
+
+def test_a_run_of_another_command_is_never_overwritten(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create({"command_name": "train"})
+    (folder.path / "model.safetensors").write_text("precious")
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="holds a run of zskt train, which zskt distill does"):
+            folder.create(RUN, overwrite=overwrite)
+    assert (folder.path / "model.safetensors").read_text() == "precious"
+
+
+def test_no_network_of_the_run_before_survives_an_overwrite(tmp_path):
+    """Whatever the method called it."""
+    folder = RunFolder(tmp_path / "run")
+    folder.create(RUN)
+    network, card = nn.Linear(2, 2), Card(architecture=None, input_size=SIZE, classes=4)
+    writer = FolderWriter(folder, card, RUN, None)
+    writer.finish(network, network, {"critic": network, "painter": network}, "painter")
+    writer.keep(1, network)
+    written = {str(file.relative_to(folder.path)) for file in folder.path.rglob("*.safetensors")}
+    assert written == {
+        "student.safetensors", "student-average.safetensors", "source.safetensors",
+        "networks/critic.safetensors", "snapshots/source-000001.safetensors",
+    }  # fmt: skip
+    folder.create(RUN, overwrite=True)
+    assert not list(folder.path.rglob("*.safetensors"))
+
+
+def test_two_writers_do_not_share_a_temporary_file(tmp_path, monkeypatch):
+    file, temporary = tmp_path / "file", []
+    replace = Path.replace
+
+    def interrupted(self, target):
+        """Another writer of the same file comes in between."""
+        temporary.append(self)
+        if len(temporary) == 1:
+            write_atomically(file, "other")
+            assert self.exists()
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    write_atomically(file, "ours")
+    assert file.read_text() == "ours"
+    assert len(set(temporary)) == 2
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EACCES, errno.ENOTSUP])
+def test_folders_that_cannot_be_synced(tmp_path, monkeypatch, number):
+    """As on network shares; a file that cannot be synced is another matter."""
+    fsync = os.fsync
+
+    def only_files(opened):
+        if stat.S_ISDIR(os.fstat(opened).st_mode):
+            raise OSError(number, os.strerror(number))
+        fsync(opened)
+
+    monkeypatch.setattr("os.fsync", only_files)
+    write_atomically(tmp_path / "file", "new")
+    assert (tmp_path / "file").read_text() == "new"
 
 
 def test_folders_that_cannot_be_runs(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is a file"):
-        RunFolder(tmp_path / "file").create({})
+        RunFolder(tmp_path / "file").create(RUN)
     with pytest.raises(UserError, match="cannot write"):
-        RunFolder(tmp_path / "file" / "run").create({})
+        RunFolder(tmp_path / "file" / "run").create(RUN)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").write_text("")
     with pytest.raises(UserError, match="other files"):
-        RunFolder(tmp_path / "other").create({}, overwrite=True)
+        RunFolder(tmp_path / "other").create(RUN, overwrite=True)
     with pytest.raises(UserError, match="holds no run"):
         RunFolder(tmp_path / "none").settings()
 
 
 def test_rewinding_forgets_what_came_after(tmp_path):
     folder = RunFolder(tmp_path)
-    folder.create({})
+    folder.create(RUN)
     folder.samples.mkdir()
     for number in (1, 2, 3):
         folder.record({"round": number})

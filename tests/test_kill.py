@@ -61,7 +61,7 @@ def test_killed_at_random_moments(tmp_path):
     output, _ = process.communicate()
     assert process.returncode == 0, output
 
-    for name in ("student.safetensors", "generator.safetensors"):
+    for name in ("student.safetensors", "source.safetensors"):
         ours, theirs = load_file(killed / name), load_file(whole / name)
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[key], theirs[key]) for key in ours), name

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from zskt.jobs.reproduce import EXPERIMENTS
 
 from players import zskt
 from zskt.errors import UserError
-from zskt.experiments import ablations, cost, figure_2, lab, table_1
+from zskt.experiments import ablations, cost, figure_2, store, table_1
+from zskt.experiments.catalogue import EXPERIMENTS
 from zskt.experiments.experiment import over_seeds
 from zskt.experiments.protocol import PROTOCOLS, shorter
 from zskt.experiments.specs import beliefs, few_shot, finetuned, scratch, zero_shot
 from zskt.experiments.store import FinishedRun, RunStore
-from zskt.methods import ZSKT
+from zskt.methods.zskt import ZSKT
 from zskt.runs.folder import RunFolder
-from zskt.supervised.loop import Recipe
+from zskt.supervised.recipe import Recipe
 
 TINY = replace(
     PROTOCOLS["digits"].scaled(0.001),
@@ -57,8 +57,8 @@ def tiny(tmp_path, data):
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_run_has_a_name_of_its_own(name):
     for protocol in PROTOCOLS.values():
-        wanted = cost.needed(EXPERIMENTS[name].wanted(protocol, [0, 1]))
-        assert len({run.name for run in wanted}) == len(wanted)
+        specs = cost.needed(EXPERIMENTS[name].specs(protocol, [0, 1]))
+        assert len({run.name for run in specs}) == len(specs)
 
 
 def test_the_papers_protocol():
@@ -67,9 +67,9 @@ def test_the_papers_protocol():
     assert paper.rounds == 80_000
     assert paper.method == ZSKT()
     assert PROTOCOLS["svhn"].rounds == 50_000
-    assert len(table_1.wanted(paper, [0, 1, 2])) == 6 * 3 * 2 + 3 * 3
-    assert {run.per_class for run in table_1.wanted(paper, [0])} == {None, 200}
-    few = {run.per_class for run in figure_2.wanted(paper, [0]) if run.kind == "finetune"}
+    assert len(table_1.specs(paper, [0, 1, 2])) == 6 * 3 * 2 + 3 * 3
+    assert {run.per_class for run in table_1.specs(paper, [0])} == {None, 200}
+    few = {run.per_class for run in figure_2.specs(paper, [0]) if run.kind == "finetune"}
     assert few == {10, 25, 50, 75, 100}
 
 
@@ -91,7 +91,7 @@ def test_figure_2_is_made_once(tiny, tmp_path, monkeypatch):
     }  # fmt: skip
     assert all(0 <= row["accuracy"] <= 1 and row["seeds"] == 1 for row in report.rows)
     assert (tmp_path / "out" / "figure-2.png").stat().st_size > 1000
-    few = tiny.made(few_shot("wrn-10-2", "wrn-10-1", 0, 2))
+    few = tiny.finished(few_shot("wrn-10-2", "wrn-10-1", 0, 2))
     settings = json.loads((few.path / "settings.json").read_text())
     assert settings["per_class"] == 2
     assert settings["distill_from"].endswith("teacher-wrn-10-2-seed-0/model.safetensors")
@@ -99,8 +99,8 @@ def test_figure_2_is_made_once(tiny, tmp_path, monkeypatch):
     def never(*arguments, **options):
         raise AssertionError("made again")
 
-    for command in ("train_command", "distill_command", "finetune_command"):
-        monkeypatch.setattr(lab, command, never)
+    for job in ("train", "distill", "finetune"):
+        monkeypatch.setattr(store, job, never)
     again = EXPERIMENTS["figure-2"].report(tiny, [0], tmp_path / "out")
     assert again.rows == report.rows
 
@@ -110,18 +110,18 @@ def test_a_run_cut_short_goes_on(tiny, monkeypatch):
     whole = tiny.make(run)
     before = (whole.path / "student.safetensors").read_bytes()
     shutil.rmtree(whole.path)
-    command = lab.distill_command
+    job = store.distill
 
-    def cut_short(run, **options):
-        return command(run=replace(run, until=1), **options)
+    def cut_short(*networks, run, **options):
+        return job(*networks, run=replace(run, until=1), **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(lab, "distill_command", cut_short)
+        patch.setattr(store, "distill", cut_short)
         with pytest.raises(AssertionError):
             tiny.make(run)
     # It has a result, of one round of two, which must not be taken for the run's.
     assert (whole.path / "result.json").exists()
-    assert tiny.made(run) is None
+    assert tiny.finished(run) is None
     first = (whole.path / "checkpoint" / "state.safetensors").read_bytes()
     assert tiny.make(run).accuracy == whole.accuracy
     assert (whole.path / "student.safetensors").read_bytes() == before
@@ -132,7 +132,7 @@ def test_a_finetuned_student_starts_from_the_zero_shot_one(tiny):
     run = zero_shot("wrn-10-2", "wrn-10-1", 0)
     tuned = tiny.make(finetuned(run, 2))
     settings = json.loads((tuned.path / "settings.json").read_text())
-    assert settings["init"] == str(tiny.made(run).path / "student.safetensors")
+    assert settings["init"] == str(tiny.finished(run).path / "student.safetensors")
     assert settings["per_class"] == 2
 
 
@@ -142,7 +142,7 @@ def test_table_2_judges_the_students_it_names(tiny, tmp_path):
     for row in report.rows:
         assert 0 <= row["mean_transition_error"] <= 1
         assert row["published_error"] is None
-    few = tiny.made(beliefs(few_shot("wrn-10-2", "wrn-10-1", 0)))
+    few = tiny.finished(beliefs(few_shot("wrn-10-2", "wrn-10-1", 0)))
     assert report.rows[1]["mean_transition_error"] == few.row["mean_transition_error"]
 
 
@@ -164,7 +164,7 @@ def test_ablations_change_one_thing_each():
         assert replace(paper.method, **changes) != paper.method
     assert variants["half the batch size"] == {"batch_size": 64}
     assert variants["twice the clip"] == {"clip": 10.0}
-    assert len(ablations.wanted(paper, [0])) == len(variants) + 1
+    assert len(ablations.specs(paper, [0])) == len(variants) + 1
 
 
 def test_ablations_are_told_beside_the_method(tiny, tmp_path, monkeypatch):
@@ -173,10 +173,10 @@ def test_ablations_are_told_beside_the_method(tiny, tmp_path, monkeypatch):
     report = EXPERIMENTS["ablations"].report(tiny, [0], tmp_path / "out")
     rows = {row["variant"]: row for row in report.rows}
     assert rows["as it is"]["to_as_it_is_accuracy_difference"] == 0
-    changed = tiny.made(zero_shot("wrn-10-2", "wrn-10-1", 0, extra="blur"))
+    changed = tiny.finished(zero_shot("wrn-10-2", "wrn-10-1", 0, extra="blur"))
     settings = json.loads((changed.path / "settings.json").read_text())
     assert settings["method_settings"]["extra"] == "blur"
-    noise = tiny.made(zero_shot("wrn-10-2", "wrn-10-1", 0, method="noise"))
+    noise = tiny.finished(zero_shot("wrn-10-2", "wrn-10-1", 0, method="noise"))
     assert RunFolder(noise.path).settings()["method"] == "noise"
     assert "plain noise, no generator" in rows
 
@@ -286,4 +286,47 @@ def test_cost_counts_every_run_and_teacher_once(monkeypatch):
 def test_rates_of_every_experiment_were_measured_on_a_cpu():
     for protocol in PROTOCOLS.values():
         for experiment in EXPERIMENTS.values():
-            assert cost.seconds(experiment.wanted(protocol, [0]), protocol, "cpu")
+            assert cost.seconds(experiment.specs(protocol, [0]), protocol, "cpu")
+
+
+def test_one_variant_that_diverges_does_not_end_a_table(tiny, tmp_path, monkeypatch):
+    """Its row says so, and it is not tried again unless asked."""
+    monkeypatch.setattr(ablations, "DOUBLED", ("clip",))
+    monkeypatch.setattr(ablations, "TERMS", ("blur",))
+    job, tried = store.distill, []
+
+    def diverges(*networks, method, **options):
+        if getattr(method, "extra", "none") == "blur":
+            tried.append(method)
+            method = replace(method, student_learning_rate=1e30)
+        return job(*networks, method=method, **options)
+
+    monkeypatch.setattr(store, "distill", diverges)
+    report = EXPERIMENTS["ablations"].report(tiny, [0], tmp_path / "out")
+    rows = {row["variant"]: row for row in report.rows}
+    assert "no longer finite" in rows["generator: blur"]["diverged"]
+    assert rows["generator: blur"]["accuracy"] is None
+    assert rows["twice the clip"]["accuracy"] is not None
+    assert "diverged" not in rows["twice the clip"]
+    EXPERIMENTS["ablations"].report(tiny, [0], tmp_path / "out")
+    assert len(tried) == 1
+    tiny.retry = True
+    monkeypatch.setattr(store, "distill", job)
+    again = EXPERIMENTS["ablations"].report(tiny, [0], tmp_path / "out")
+    rows = {row["variant"]: row for row in again.rows}
+    assert rows["generator: blur"]["accuracy"] is not None
+    assert not list(tiny.root.glob("*/diverged.json"))
+
+
+def test_what_is_made_of_a_run_that_diverged_says_so_too(tiny, tmp_path, monkeypatch):
+    job = store.distill
+
+    def diverges(*networks, method, **options):
+        return job(*networks, method=replace(method, student_learning_rate=1e30), **options)
+
+    monkeypatch.setattr(store, "distill", diverges)
+    report = EXPERIMENTS["table-2"].report(tiny, [0], tmp_path / "out")
+    assert "no longer finite" in report.rows[0]["diverged"]
+    assert report.rows[0]["mean_transition_error"] is None
+    assert 0 <= report.rows[1]["mean_transition_error"] <= 1
+    assert "diverged" in EXPERIMENTS["figure-3"].report(tiny, [0], tmp_path / "out").rows[0]

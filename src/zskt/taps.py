@@ -3,6 +3,8 @@
     with tapped(modules) as outputs: network(images)               outputs of modules
     with tapped(modules, inputs=True) as inputs: network(images)   what goes into them
 
+    with Operations(seen): network(images)                         operations of torch as they run
+
 `tappable` says which modules can be watched: none inside TorchScript, which runs without Python's
 hooks, and none inside what takes a batch in pieces.
 """
@@ -14,6 +16,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from zskt.losses import attention_map
 from zskt.modes import evaluating
@@ -57,6 +60,28 @@ def tappable(network: nn.Module, depth: int = 0) -> dict[nn.Module, int]:
     for child in network.children():
         depths |= tappable(child, depth + 1)
     return depths
+
+
+class Operations(TorchDispatchMode):
+    """Within it, a function is told every operation of torch that runs, whatever made the network.
+
+    Args:
+        seen: gets the operation, its arguments, those by name, and what it returned.
+    """
+
+    def __init__(self, seen: Callable[[Any, Any, Any, Any], None]):
+        super().__init__()
+        self.seen = seen
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Otherwise torch imports its compiler, which takes longer than torch itself.
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        self.seen(func, args, kwargs or {}, output)
+        return output
 
 
 class Watched:

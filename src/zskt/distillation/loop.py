@@ -164,7 +164,7 @@ class Play:
             budget.advance()
             if not begun:
                 begun = True
-                self.writer.begin(resumed=self.saved is not None)
+                self.writer.begin()
                 self._tell_memory(session, line)
             average.follow(budget.expected_rounds())
             due = session.fabric.broadcast(self._due(budget, stop))

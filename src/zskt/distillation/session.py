@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.optim import Adam
 
 from zskt.errors import UserError
 from zskt.images import Bounds, Normalisation
@@ -160,6 +161,10 @@ class Session:
         file = self._memories / f"{name}.u8" if self._memories else None
         return self.keep(name, ImageMemory(file, self.input_size, self.normalisation))
 
+    def adam(self, name: str, network: nn.Module) -> Adam:
+        """Adam for a network; its learning rate is given at every step."""
+        return self.keep(name, Adam(network.parameters(), fused=True))
+
     def keep(self, name: str, thing: Kept) -> Kept:
         """Make a thing part of the saved state; when the run is resumed, put its state back."""
         assert name not in self._kept, f"{name} is kept twice"
@@ -217,7 +222,6 @@ class Session:
         self,
         loss: Tensor,
         optimizer: torch.optim.Optimizer,
-        *,
         learning_rate: float,
         clip: float | None = None,
     ) -> None:

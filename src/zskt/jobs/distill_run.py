@@ -45,7 +45,6 @@ from zskt.networks.arguments import check_arguments
 from zskt.networks.compatibility import count_classes
 from zskt.networks.factory import parsed
 from zskt.networks.shrink import shrunk
-from zskt.report.finish import finish
 from zskt.results import write_result
 from zskt.runs.folder import AVERAGE, RESULT, STUDENT, VERDICT, RunFolder
 from zskt.runs.source import read_past_source, source_of
@@ -252,7 +251,9 @@ def _open(
     overwrite: bool,
 ) -> None:
     """Let a play write to a folder, and go on from what is there."""
-    play.writer = FolderWriter(folder, card, settings, play.normalisation, overwrite=overwrite)
+    play.writer = FolderWriter(
+        folder, card, settings, play.normalisation, resumed=resumed, overwrite=overwrite
+    )
     play.memories = folder.memories
     if not resumed:
         folder.check("distill", overwrite=overwrite)
@@ -318,6 +319,9 @@ def _finished(
     if images is not None:
         evaluation = _evaluated(assignment, played, teacher, card, images, where)
     elif out is not None:
+        # Its pictures need matplotlib, which no run waits for at its start.
+        from zskt.report.finish import finish
+
         finish(out)
     for network in (played.student, played.average):
         if network is not None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
 from zskt.model_file import parameters
 from zskt.modes import evaluating
+from zskt.taps import Operations
 
 LATENCY_RUNS = 30
 LATENCY_SECONDS = 5.0
@@ -37,9 +38,15 @@ def multiply_accumulates(network: nn.Module, input_size: tuple[int, int, int]) -
     """Of convolutions and products for one image, counted as they run; half of the flops."""
     parameter = next(network.parameters())
     image = torch.zeros(1, *input_size, device=parameter.device, dtype=parameter.dtype)
-    with evaluating(network), FlopCounterMode(display=False) as counted:
+    counted: list[int] = []
+
+    def count(operation: Any, arguments: Any, named: Any, output: Any) -> None:
+        if (rule := flop_registry.get(operation.overloadpacket)) is not None:
+            counted.append(rule(*arguments, **named, out_val=output))
+
+    with evaluating(network), Operations(count):
         network(image)
-    return counted.get_total_flops() // 2
+    return sum(counted) // 2
 
 
 def latency(network: nn.Module, input_size: tuple[int, int, int]) -> float:

@@ -35,29 +35,31 @@ Term = Callable[[Images, Logits, Logits], Float[Tensor, ""] | float]
 """Of the images and of what teacher and student say of them."""
 
 
-def generator_term(name: TermName, session: Session) -> Term:
-    """A term by its name; for `none`, zero.
+def generator_term(name: TermName, session: Session, weight: float = 1.0) -> Term:
+    """A term by its name, times a weight; for `none`, zero.
 
     Raises:
         UserError: if the networks lack what the term looks at.
     """
+    term = _term(name, session)
+    return lambda images, teacher, student: weight * term(images, teacher, student)
+
+
+def _term(name: TermName, session: Session) -> Term:
     assert name in get_args(TermName), name
+    again = session.teacher
     match name:
         case "teacher-entropy":
             return lambda images, teacher, student: entropy(teacher)
         case "student-entropy":
             return lambda images, teacher, student: -entropy(student)
         case "blur":
-            return lambda images, teacher, student: kl(teacher, session.teacher(blurred(images)))
+            return lambda images, teacher, student: kl(teacher, again(blurred(images)))
         case "noise":
-            return lambda images, teacher, student: kl(
-                teacher, session.teacher(noisy(images, session))
-            )
+            return lambda images, teacher, student: kl(teacher, again(noisy(images, session)))
         case "diversity":
-            last = last_linear(session.teacher)
-            return lambda images, teacher, student: alikeness(
-                features(session.teacher, last, images)
-            )
+            last = last_linear(again)
+            return lambda images, teacher, student: alikeness(features(again, last, images))
         case "attention":
             return attention_apart(session)
     return lambda images, teacher, student: 0.0

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from zskt.distillation.schedule import cosine
 from zskt.errors import check_settings
 from zskt.methods.names import DiscrepancyName
 
@@ -50,14 +51,12 @@ class Noise:
     def rounds(self, session: Session) -> Iterator[Round]:
         """Teach for ever; whoever iterates decides when to stop, log and save."""
         import torch
-        from torch.optim import Adam
 
-        from zskt.distillation.schedule import cosine
         from zskt.distillation.session import Round
         from zskt.losses import DISCREPANCIES
 
         teacher, student = session.teacher, session.student.train()
-        adam = session.keep("student_adam", Adam(student.parameters(), fused=True))
+        adam = session.adam("student_adam", student)
         distance = partial(DISCREPANCIES[self.discrepancy], temperature=self.temperature)
         session.ready()
 
@@ -70,7 +69,7 @@ class Noise:
                         target = teacher(images)
                     logits = student(images)
                     loss = distance(target, logits)
-                session.descend(loss, adam, learning_rate=rate, clip=self.clip)
+                session.descend(loss, adam, rate, self.clip)
             yield Round(
                 images, teacher_logits=target, student_logits=logits,
                 student_loss=loss, student_learning_rate=rate,

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from zskt.distillation.schedule import cosine
 from zskt.errors import check_settings
 from zskt.methods.names import DiscrepancyName, TermName
 
@@ -38,10 +39,7 @@ if TYPE_CHECKING:
 class ZSKT:
     """Settings of the method; the defaults are the authors'."""
 
-    title: ClassVar[str] = (
-        "Zero-shot knowledge transfer by adversarial belief matching "
-        "(Micaelli & Storkey, NeurIPS 2019)"
-    )
+    title: ClassVar[str] = "Adversarial belief matching (Micaelli & Storkey, NeurIPS 2019)"
 
     batch_size: int = 128
     """Images in a batch."""
@@ -81,10 +79,8 @@ class ZSKT:
 
     def rounds(self, session: Session) -> Iterator[Round]:
         """Algorithm 1 for ever; whoever iterates decides when to stop, log and save."""
-        import torch
-        from torch.optim import Adam
+        from torch import no_grad
 
-        from zskt.distillation.schedule import cosine
         from zskt.distillation.session import Round
         from zskt.losses import DISCREPANCIES, attention_transfer
         from zskt.methods.attention import watched_players
@@ -92,18 +88,16 @@ class ZSKT:
         from zskt.modes import frozen
         from zskt.networks.generator import Generator
 
-        teacher, student = session.teacher, session.student.train()
         shape = session.input_size, self.noise_size, self.generator_width, self.generator_depth
         bounds = session.bounds() if self.bounded else None
+        teacher, student = session.teacher, session.student.train()
         generator = session.network("generator", lambda: Generator(*shape, bounds), draws=True)
-        generator.train()
-        student_adam = session.keep("student_adam", Adam(student.parameters(), fused=True))
-        generator_adam = session.keep("generator_adam", Adam(generator.parameters(), fused=True))
+        student_adam = session.adam("student_adam", student)
+        generator_adam = session.adam("generator_adam", generator)
         watched_teacher, watched_student = watched_players(session, self.attention > 0)
         distance = partial(DISCREPANCIES[self.discrepancy], temperature=self.temperature)
-        extra = generator_term(self.extra, session)
+        extra = generator_term(self.extra, session, self.extra_weight)
         session.ready()
-
         while True:
             generator_rate = self.generator_learning_rate * cosine(session.progress)
             student_rate = self.student_learning_rate * cosine(session.progress)
@@ -114,16 +108,13 @@ class ZSKT:
                         images = generator(noise)
                         # The teacher's gradient moves the generator too: no no_grad here.
                         logits = teacher(images), student(images)
-                        term = self.extra_weight * extra(images, *logits)
-                        generator_loss = -distance(*logits) + term
-                    session.descend(
-                        generator_loss, generator_adam, learning_rate=generator_rate, clip=self.clip
-                    )
+                        generator_loss = extra(images, *logits) - distance(*logits)
+                    session.descend(generator_loss, generator_adam, generator_rate, self.clip)
             for step in range(self.student_steps):
                 if step == 0 or self.fresh_noise:
-                    with torch.no_grad(), session.autocast():
-                        if self.fresh_noise:
-                            noise = session.noise(self.batch_size, self.noise_size)
+                    if self.fresh_noise:
+                        noise = session.noise(self.batch_size, self.noise_size)
+                    with no_grad(), session.autocast():
                         images = generator(noise)
                         target, target_maps = watched_teacher(images)
                 with session.autocast():
@@ -131,9 +122,7 @@ class ZSKT:
                     apart = distance(target, answer)
                     maps_apart = attention_transfer(target_maps, maps) if maps else apart * 0
                     student_loss = apart + self.attention * maps_apart
-                session.descend(
-                    student_loss, student_adam, learning_rate=student_rate, clip=self.clip
-                )
+                session.descend(student_loss, student_adam, student_rate, self.clip)
             yield Round(
                 images, teacher_logits=target, student_logits=answer,
                 generator_loss=generator_loss, student_loss=student_loss, attention=maps_apart,

@@ -7,7 +7,7 @@ Verdict, synthesis, 8-bit calibration and the report take a source and do not as
 
 from math import ceil
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -22,6 +22,7 @@ from zskt.runs.folder import SOURCE, STUDENT, RunFolder
 BATCH = 128
 
 
+@runtime_checkable
 class ImageSource(Protocol):
     """Something that gives the images of a run."""
 

@@ -30,6 +30,7 @@ class FolderWriter:
         card: of the student.
         settings: everything that was set.
         normalisation: the teacher's, if it is known.
+        resumed: go on with the run in the folder.
         overwrite: replace a run of the same command.
     """
 
@@ -40,18 +41,20 @@ class FolderWriter:
         settings: dict[str, Any],
         normalisation: Normalisation | None,
         *,
+        resumed: bool = False,
         overwrite: bool = False,
     ):
         self.folder = folder
         self.card = card
         self.settings = settings
         self.normalisation = normalisation
+        self.resumed = resumed
         self.overwrite = overwrite
         self.board = Board(folder.path / "tensorboard")
 
-    def begin(self, *, resumed: bool) -> None:
+    def begin(self) -> None:
         """Make the folder, or take away what an earlier end of this run left."""
-        if resumed:
+        if self.resumed:
             self.folder.reopen()
         else:
             self.folder.create(self.settings, overwrite=self.overwrite)

@@ -6,18 +6,19 @@ gradient to the images     along a random direction, autograd beside finite diff
 """
 
 import copy
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from zskt.errors import UserError
 from zskt.measure.cost import multiply_accumulates
 from zskt.model_file import parameters
 from zskt.networks import create
-from zskt.taps import matching_stages
+from zskt.taps import Operations, matching_stages
 from zskt.teachers.teacher import Teacher
 
 NORMS = {"batch_norm": "batch", "group_norm": "group", "layer_norm": "layer"}
@@ -140,27 +141,18 @@ def _in_double(network: nn.Module, images: Images) -> tuple[nn.Module, Tensor]:
     return double, images.new_zeros((), dtype=torch.float64)
 
 
-class _Norms(TorchDispatchMode):
-    """Counts normalisations as they run, whatever made the network."""
-
-    def __init__(self):
-        super().__init__()
-        self.counted = dict.fromkeys(NORMS.values(), 0)
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        name = func.name()
-        for word, kind in NORMS.items():
-            if word in name and "backward" not in name:
-                self.counted[kind] += 1
-        return func(*args, **(kwargs or {}))
-
-
 @torch.no_grad()
 def count_norms(network: nn.Module, images: Images) -> dict[str, int]:
     """How many normalisations of each kind run."""
-    with _Norms() as norms:
+    counted: Counter[str] = Counter()
+
+    def count(operation: Any, *_: Any) -> None:
+        name = operation.name()
+        counted.update(kind for word, kind in NORMS.items() if word in name)
+
+    with Operations(count):
         network(images)
-    return {kind: count for kind, count in norms.counted.items() if count}
+    return dict(counted)
 
 
 def _taps(network: nn.Module, name: str, teacher: Teacher, images: Images) -> list[str]:
