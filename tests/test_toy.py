@@ -1,73 +1,38 @@
-"""The game in the plane: its mathematics against autograd, its data, and a short game."""
+"""The game in the plane: a round beside the literal loop, its data, and a short game."""
 
+import copy
 import json
 
 import pytest
 import torch
 from torch import nn
 
+from players import same_weights
 from test_cli import RESULT_KEYS, zskt
-from zskt.losses import kl
-from zskt.toy.adam import Adam
-from zskt.toy.data import HOLE, butterfly
-from zskt.toy.experiment import FINE_SIDE, experiment, grid, teach
-from zskt.toy.game import Toy, discrepancy, latent_gradient, placed, play
-from zskt.toy.network import Perceptron, fresh
+from zskt.plane.data import HOLE, butterfly
+from zskt.plane.experiment import FINE_SIDE, experiment, grid, logits_of, teach
+from zskt.plane.game import perceptron, rounds
+from zskt.plane.settings import Toy
 
 SHORT = Toy(rounds=3, ascent_steps=5, teacher_epochs=2)
 
 
-def network(seed: int) -> Perceptron:
+def network(seed: int) -> nn.Module:
     """In double precision, with logits far enough from zero for a divergence to see."""
-    return Perceptron(fresh(torch.Generator().manual_seed(seed)).weights.double() * 2)
-
-
-def module(perceptron: Perceptron) -> nn.Sequential:
-    layers = nn.Linear(2, 100), nn.Linear(100, 500), nn.Linear(500, 3)
-    chain = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2]).double()
-    nn.utils.vector_to_parameters(perceptron.weights.clone(), chain.parameters())
+    chain = perceptron(seed).double()
+    with torch.no_grad():
+        for parameter in chain.parameters():
+            parameter.mul_(2)
     return chain
 
 
-def test_the_gradients_are_those_of_autograd():
-    teacher, student = network(1), network(2)
-    there, here = module(teacher), module(student)
-    latent = torch.randn(20, 2, dtype=torch.float64).requires_grad_()
-    points = 6 * latent.sigmoid() - 3
-    loss = kl(there(points), here(points))
-    by_points, *by_weights = torch.autograd.grad(loss, [latent, *here.parameters()])
-    assert by_points.abs().max() > 1e-4
-
-    close = {"rtol": 1e-9, "atol": 1e-13}
-    torch.testing.assert_close(placed(latent.detach()), points.detach(), **close)
-    torch.testing.assert_close(
-        latent_gradient(teacher, student, latent.detach()), by_points, **close
-    )
-    seen = student.forward(points.detach())
-    value, _, of_student = discrepancy(teacher.forward(points.detach()).logits, seen.logits)
-    torch.testing.assert_close(value, loss.detach(), **close)
-    flat = torch.cat([part.flatten() for part in by_weights])
-    torch.testing.assert_close(student.gradient_of_weights(seen, of_student), flat, **close)
-
-
-def test_adam_is_that_of_torch():
-    theirs = torch.randn(7, dtype=torch.float64).requires_grad_()
-    ours = theirs.detach().clone()
-    torch_adam, adam = torch.optim.Adam([theirs], lr=0.1), Adam(ours, 0.1)
-    for _ in range(5):
-        theirs.grad = torch.randn(7, dtype=torch.float64)
-        torch_adam.step()
-        adam.descend(theirs.grad)
-    torch.testing.assert_close(ours, theirs.detach(), rtol=1e-12, atol=0)
-
-
-def test_one_round_is_that_of_autograd_and_torchs_optimizers():
-    """The whole of Fig. 1's loop, literally, on the same start."""
+def test_one_round_is_that_of_the_literal_loop():
+    """The whole of Fig. 1's loop, written again, on the same start."""
     toy = Toy(ascent_steps=3, student_steps=2, points=8, student_clip=0.05)
     teacher, student = network(1), network(2)
-    there, here = module(teacher), module(student)
-    turns = play(teacher, student, toy, torch.Generator().manual_seed(3))
-    turn = [next(turns) for _ in range(2)][-1]
+    there, here = copy.deepcopy(teacher), copy.deepcopy(student)
+    played = rounds(teacher, student, toy, torch.Generator().manual_seed(3))
+    last = [next(played) for _ in range(2)][-1]
 
     start = torch.randn(8, 2, generator=torch.Generator().manual_seed(3)) + 3
     latent = start.double().requires_grad_()
@@ -77,21 +42,26 @@ def test_one_round_is_that_of_autograd_and_torchs_optimizers():
     for _ in range(2):
         for _ in range(3):
             points = 6 * latent.sigmoid() - 3
-            (gradient,) = torch.autograd.grad(-kl(there(points), here(points)), latent)
+            (gradient,) = torch.autograd.grad(-literal_kl(there(points), here(points)), latent)
             latent.grad = gradient.clamp(-3, 3)
             ascent.step()
         points = (6 * latent.sigmoid() - 3).detach()
         for _ in range(2):
             descent.zero_grad()
-            loss = kl(there(points).detach(), here(points))
+            loss = literal_kl(there(points).detach(), here(points))
             loss.backward()
             clipped.append(nn.utils.clip_grad_norm_(here.parameters(), 0.05).item() > 0.05)
             descent.step()
     assert any(clipped)
-    torch.testing.assert_close(turn.points, points)
-    assert turn.left == pytest.approx(loss.item())
-    weights = nn.utils.parameters_to_vector(here.parameters()).detach()
-    torch.testing.assert_close(student.weights, weights, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(last.points, points)
+    assert last.left == pytest.approx(loss.item())
+    for ours, theirs in zip(student.parameters(), here.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-8)
+
+
+def literal_kl(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
+    p, q = teacher.softmax(1), student.softmax(1)
+    return (p * (p / q).log()).sum() / p.numel()
 
 
 def test_the_butterfly_has_its_holes_and_its_dots():
@@ -134,16 +104,15 @@ def test_a_short_game_raises_agreement():
 
 def test_the_game_keeps_the_teacher_and_teaching_lowers_its_loss():
     train, _ = butterfly(4)
-    teacher = fresh(torch.Generator().manual_seed(0))
+    teacher = perceptron(0)
     losses = []
     for _ in range(2):
-        logits = teacher.forward(train.points).logits
-        losses.append(nn.functional.cross_entropy(logits, train.labels))
+        losses.append(nn.functional.cross_entropy(logits_of(teacher, train.points), train.labels))
         teach(teacher, train, SHORT)
     assert losses[1] < 0.7 * losses[0]
-    before = teacher.weights.clone()
-    next(play(teacher, fresh(torch.Generator().manual_seed(1)), SHORT, torch.Generator()))
-    assert torch.equal(teacher.weights, before)
+    before = copy.deepcopy(teacher)
+    next(rounds(teacher, perceptron(1), SHORT, torch.Generator()))
+    assert same_weights(teacher, before)
 
 
 def test_the_same_seed_gives_the_same_result():

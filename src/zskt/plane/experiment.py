@@ -10,16 +10,17 @@ from math import isfinite
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Adam
 
-from zskt.errors import UserError
+from zskt.errors import DivergedError
 from zskt.measure.accuracy import accuracy, agreement
 from zskt.seeds import stream
-from zskt.toy.adam import Adam
-from zskt.toy.data import CLASSES, Labelled, butterfly
-from zskt.toy.game import REACH, Toy, Turn, play
-from zskt.toy.network import Perceptron, fresh, logits_of
+from zskt.plane.data import CLASSES, Labelled, butterfly
+from zskt.plane.game import REACH, ToyRound, perceptron, rounds
+from zskt.plane.settings import Toy
 
 MAP_SIDE = 101
 """Points along one side of a snapshot's map of the plane."""
@@ -59,7 +60,6 @@ class Outcome:
     """Accuracies on the test points, agreements there and on the plane, all 0 to 1."""
 
 
-@torch.inference_mode()
 def experiment(toy: Toy, record: Callable[[dict[str, Any]], None]) -> Outcome:
     """Train a teacher, play the game, look at the student now and then.
 
@@ -68,24 +68,24 @@ def experiment(toy: Toy, record: Callable[[dict[str, Any]], None]) -> Outcome:
         record: is given every row of measurements as soon as it is made.
 
     Raises:
-        UserError: if the points or the networks' outputs are no longer finite.
+        DivergedError: if the points or the networks' outputs are no longer finite.
     """
     train, test = butterfly(toy.seed)
-    teacher, student = (fresh(_random(toy, name)) for name in ("teacher", "student"))
+    teacher, student = (perceptron(stream(toy.seed, name)) for name in ("teacher", "student"))
     teach(teacher, train, toy)
     looks = _Looks(teacher, student, test)
     untrained_agreement = _plane_agreement(teacher, student)
     snapshots = [looks(0, None)]
     record(snapshots[0].row)
-    wanted = {toy.rounds * number // SNAPSHOTS for number in range(1, SNAPSHOTS + 1)} | {*EARLY}
-    turns = play(teacher, student, toy, _random(toy, "points"))
-    for number, turn in enumerate(islice(turns, toy.rounds), start=1):
-        if number in wanted:
-            if not (torch.isfinite(turn.points).all() and isfinite(turn.found + turn.left)):
-                raise UserError(
+    looked_at = {toy.rounds * number // SNAPSHOTS for number in range(1, SNAPSHOTS + 1)} | {*EARLY}
+    played = rounds(teacher, student, toy, _random(toy, "points"))
+    for number, each in enumerate(islice(played, toy.rounds), start=1):
+        if number in looked_at:
+            if not (torch.isfinite(each.points).all() and isfinite(each.found + each.left)):
+                raise DivergedError(
                     f"in round {number} the game is no longer finite; lower the learning rates"
                 )
-            snapshots.append(looks(number, turn))
+            snapshots.append(looks(number, each))
             record(snapshots[-1].row)
     first, last = snapshots[0].row, snapshots[-1].row
     return Outcome(
@@ -93,7 +93,7 @@ def experiment(toy: Toy, record: Callable[[dict[str, Any]], None]) -> Outcome:
         looks.teacher_map,
         snapshots,
         {
-            "teacher_accuracy": accuracy(looks.said_on_test, test.labels),
+            "teacher_accuracy": accuracy(looks.logits_on_test, test.labels),
             "untrained_accuracy": first["student_accuracy"],
             "student_accuracy": last["student_accuracy"],
             "test_agreement": last["test_agreement"],
@@ -103,16 +103,23 @@ def experiment(toy: Toy, record: Callable[[dict[str, Any]], None]) -> Outcome:
     )
 
 
-def teach(teacher: Perceptron, train: Labelled, toy: Toy) -> None:
+def teach(teacher: nn.Module, train: Labelled, toy: Toy) -> None:
     """Train on the labels, by Adam and cross entropy."""
-    adam = Adam(teacher.weights, toy.teacher_learning_rate)
+    adam = Adam(teacher.parameters(), toy.teacher_learning_rate, fused=True)
     random = _random(toy, "batches")
-    targets = torch.eye(CLASSES)[train.labels]
     for _ in range(toy.teacher_epochs):
         for batch in torch.randperm(len(train), generator=random).split(toy.teacher_batch_size):
-            seen = teacher.forward(train.points[batch])
-            of_logits = (seen.logits.softmax(1) - targets[batch]) / len(batch)
-            adam.descend(teacher.gradient_of_weights(seen, of_logits))
+            adam.zero_grad()
+            F.cross_entropy(teacher(train.points[batch]), train.labels[batch]).backward()
+            adam.step()
+
+
+@torch.no_grad()
+def logits_of(
+    network: nn.Module, points: Float[Tensor, "count 2"]
+) -> Float[Tensor, "count classes"]:
+    """Logits of many points, some at a time for the sake of memory."""
+    return torch.cat([network(some) for some in points.split(4096)])
 
 
 def grid(side: int) -> Float[Tensor, "count 2"]:
@@ -124,29 +131,29 @@ def grid(side: int) -> Float[Tensor, "count 2"]:
 class _Looks:
     """Measures the student beside the teacher; the game does not know of it."""
 
-    def __init__(self, teacher: Perceptron, student: Perceptron, test: Labelled):
+    def __init__(self, teacher: nn.Module, student: nn.Module, test: Labelled):
         self.student = student
         self.test = test
         self.plane = grid(MAP_SIDE)
-        self.said_on_plane = logits_of(teacher, self.plane)
-        self.said_on_test = logits_of(teacher, test.points)
-        self.teacher_map = _as_map(self.said_on_plane)
+        self.logits_on_plane = logits_of(teacher, self.plane)
+        self.logits_on_test = logits_of(teacher, test.points)
+        self.teacher_map = _as_map(self.logits_on_plane)
 
-    def __call__(self, number: int, turn: Turn | None) -> Snapshot:
+    def __call__(self, number: int, played: ToyRound | None) -> Snapshot:
         on_plane = logits_of(self.student, self.plane)
         on_test = logits_of(self.student, self.test.points)
         row = {
             "round": number,
-            "found": turn.found if turn else None,
-            "left": turn.left if turn else None,
+            "found": played.found if played else None,
+            "left": played.left if played else None,
             "student_accuracy": accuracy(on_test, self.test.labels),
-            "test_agreement": agreement(on_test, self.said_on_test),
-            "agreement": agreement(on_plane, self.said_on_plane),
+            "test_agreement": agreement(on_test, self.logits_on_test),
+            "agreement": agreement(on_plane, self.logits_on_plane),
         }
-        return Snapshot(_as_map(on_plane), turn.points if turn else None, row)
+        return Snapshot(_as_map(on_plane), played.points if played else None, row)
 
 
-def _plane_agreement(teacher: Perceptron, student: Perceptron) -> float:
+def _plane_agreement(teacher: nn.Module, student: nn.Module) -> float:
     fine = grid(FINE_SIDE)
     return agreement(logits_of(teacher, fine), logits_of(student, fine))
 
