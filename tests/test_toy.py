@@ -2,6 +2,7 @@
 
 import copy
 import json
+from itertools import islice
 
 import pytest
 import torch
@@ -31,8 +32,7 @@ def test_one_round_is_that_of_the_literal_loop():
     toy = Toy(ascent_steps=3, student_steps=2, points=8, student_clip=0.05)
     teacher, student = network(1), network(2)
     there, here = copy.deepcopy(teacher), copy.deepcopy(student)
-    played = rounds(teacher, student, toy, torch.Generator().manual_seed(3))
-    last = [next(played) for _ in range(2)][-1]
+    _, last = islice(rounds(teacher, student, toy, torch.Generator().manual_seed(3)), 2)
 
     start = torch.randn(8, 2, generator=torch.Generator().manual_seed(3)) + 3
     latent = start.double().requires_grad_()

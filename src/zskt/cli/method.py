@@ -6,8 +6,8 @@ from typing import Annotated, Any, get_type_hints
 
 from cyclopts import Parameter
 
-from zskt.jobs.arguments import Flat
 from zskt.errors import UserError
+from zskt.jobs.arguments import Flat
 from zskt.jobs.distill import WHAT_TO_GIVE, distill
 from zskt.methods import METHODS, method_class
 
@@ -34,7 +34,8 @@ def distill_of(words: Sequence[str]) -> Callable[..., Any]:
         if name == "method":
             choice = Annotated[str, Parameter(name="--method", help=names)]
             parameters.append(_keyword("method_name", choice, DEFAULT))
-            parameters.append(_keyword("method", Annotated[kind, Flat], kind()))
+            settings = Annotated[kind, Flat]  # ty: ignore
+            parameters.append(_keyword("method", settings, kind()))
             continue
         parameters.append(parameter.replace(annotation=hints[name]))
     distill_command.__doc__ = distill.__doc__

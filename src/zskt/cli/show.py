@@ -119,7 +119,8 @@ def inspect(result: Inspection) -> None:
     source = result.teacher.source
     if result.findings.problems:
         raise UserError(f"{source} cannot teach: {' '.join(result.findings.problems)}")
-    print(f"It can teach: zskt distill --teacher {source} --student {result.advised} --out RUN")
+    student = result.advised or "wrn-16-1 --attention 0"
+    print(f"It can teach: zskt distill --teacher {source} --student {student} --out RUN")
 
 
 def noise_predictions(result: NoiseCounts) -> None:

@@ -47,5 +47,7 @@ class MovingAverage:
         """In eval mode, on the session's device; None if none is kept."""
         return None if self._average is None else self._average.module
 
-    def _mixed(self, average: Sequence[Tensor], student: Sequence[Tensor], count: Tensor) -> None:
+    def _mixed(
+        self, average: Sequence[Tensor], student: Sequence[Tensor], count: Tensor | int
+    ) -> None:
         get_ema_multi_avg_fn(1 - 1 / self._span)(list(average), list(student), count)

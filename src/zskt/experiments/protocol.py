@@ -126,4 +126,4 @@ PROTOCOLS = {
         table_1_per_class=10,
     ),
 }
-"""By the name of the data; the user's own data take one of them by `--protocol`."""
+"""By the name of the data; the user's own data take one of them by `protocol`."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from zskt.errors import UserError, unknown
-from zskt.jobs.arguments import DataDir, Device, Many, PrecisionOf
+from zskt.jobs import arguments as arg
 
 if TYPE_CHECKING:
     from zskt.data import ImageData
@@ -41,17 +41,17 @@ def reproduce(
     data: str | None = None,
     protocol: str | None = None,
     scale: float = 1.0,
-    seeds: Annotated[tuple[int, ...] | None, Many] = None,
+    seeds: Annotated[tuple[int, ...] | None, arg.Many] = None,
     pair: tuple[str, str] | None = None,
-    per_class: Annotated[tuple[int, ...] | None, Many] = None,
+    per_class: Annotated[tuple[int, ...] | None, arg.Many] = None,
     teachers: Path | None = None,
     runs: Path = Path("runs/reproduce"),
     out: Path = Path("results"),
     flips: bool | None = None,
     retry: bool = False,
-    device: Device = "auto",
-    precision: PrecisionOf = "auto",
-    data_dir: DataDir = Path("data"),
+    device: arg.Device = "auto",
+    precision: arg.Precision = "auto",
+    data_dir: arg.DataDir = Path("data"),
 ) -> Reproduced:
     """Make a table or figure of the paper; runs that exist are read, missing ones are made.
 

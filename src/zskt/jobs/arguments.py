@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from zskt.devices import Precision
+from zskt import devices
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,8 +31,9 @@ def _help(text: str) -> Parameter:
 Data = Annotated[DataLike, _help("A data set that `zskt list` shows.")]
 DataDir = Annotated[Path, _help("Where public data sets lie.")]
 Device = Annotated[str, _help("auto, cpu, cuda, cuda:N or mps.")]
-PrecisionOf = Annotated[
-    Precision, _help("bf16 autocast, exact 32, or auto: bf16 where the hardware has it.")
+Precision = Annotated[
+    devices.Precision,
+    _help("bf16 autocast, exact 32, or auto: bf16 where the hardware has it."),
 ]
 RunDir = Annotated[Path, _help("The folder to write, with the run and its result.")]
 Overwrite = Annotated[bool, _help("Replace what this command left in the folder or file before.")]

@@ -10,20 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from zskt.devices import resolve
-from zskt.jobs.arguments import (
-    Data,
-    DataDir,
-    DataLike,
-    Device,
-    Flat,
-    NetworkLike,
-    Overwrite,
-    PrecisionOf,
-    Progress,
-    Results,
-    RunDir,
-    TeacherLike,
-)
+from zskt.jobs import arguments as arg
+from zskt.jobs.result import Result
 from zskt.measure.beliefs.settings import Measurement
 from zskt.teachers.options import TeacherOptions
 
@@ -39,7 +27,7 @@ SINGLE_IMAGES = 4
 
 
 @dataclass
-class Beliefs:
+class Beliefs(Result):
     """What two networks believe while images are stepped across decision boundaries."""
 
     curves: Curves
@@ -51,26 +39,22 @@ class Beliefs:
     folder: Path
     seconds: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON, without the curves."""
-        return {**self.row, "folder": str(self.folder), "seconds": self.seconds}
-
 
 def beliefs(
     *,
-    student: NetworkLike,
-    teacher: TeacherLike,
-    options: Annotated[TeacherOptions, Flat] = TeacherOptions(),
-    data: Data,
-    out: RunDir,
-    measurement: Annotated[Measurement, Flat] = Measurement(),
+    student: arg.NetworkLike,
+    teacher: arg.TeacherLike,
+    options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
+    data: arg.Data,
+    out: arg.RunDir,
+    measurement: Annotated[Measurement, arg.Flat] = Measurement(),
     split: Literal["train", "test"] = "test",
-    device: Device = "auto",
-    precision: PrecisionOf = "auto",
-    data_dir: DataDir = Path("data"),
-    overwrite: Overwrite = False,
-    results: Results = None,
-    progress: Progress = True,
+    device: arg.Device = "auto",
+    precision: arg.Precision = "auto",
+    data_dir: arg.DataDir = Path("data"),
+    overwrite: arg.Overwrite = False,
+    results: arg.Results = None,
+    progress: arg.Progress = True,
 ) -> Beliefs:
     """Measure how alike student and teacher are across decision boundaries.
 
@@ -130,10 +114,10 @@ def beliefs(
 
 
 def pair_of(
-    student: NetworkLike,
-    teacher: TeacherLike,
+    student: arg.NetworkLike,
+    teacher: arg.TeacherLike,
     options: TeacherOptions,
-    data: DataLike,
+    data: arg.DataLike,
     data_dir: Path,
     split: str,
     where: Where,

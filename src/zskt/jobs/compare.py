@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from zskt.devices import resolve
 from zskt.errors import UserError
-from zskt.jobs.arguments import Data, DataDir, Device, Flat, Many, NetworkLike, Results, TeacherLike
+from zskt.jobs import arguments as arg
+from zskt.jobs.result import Result
 from zskt.measure.beliefs.settings import Measurement
 from zskt.teachers.options import TeacherOptions
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Comparison:
+class Comparison(Result):
     """Networks beside each other."""
 
     rows: list[dict[str, Any]]
@@ -28,21 +29,17 @@ class Comparison:
     bytes, seconds for 1 and 64 images; with data also shares from 0 to 1 and transition errors."""
     seconds: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"rows": self.rows, "seconds": self.seconds}
-
 
 def compare(
-    teacher: TeacherLike,
-    students: Annotated[tuple[NetworkLike, ...], Many],
+    teacher: arg.TeacherLike,
+    students: Annotated[tuple[arg.NetworkLike, ...], arg.Many],
     *,
-    options: Annotated[TeacherOptions, Flat] = TeacherOptions(),
-    data: Data | None = None,
-    data_dir: DataDir = Path("data"),
+    options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
+    data: arg.Data | None = None,
+    data_dir: arg.DataDir = Path("data"),
     belief_images: int = 100,
-    device: Device = "auto",
-    results: Results = None,
+    device: arg.Device = "auto",
+    results: arg.Results = None,
 ) -> Comparison:
     """Put networks beside each other: what they cost and, on a test set, how good they are.
 
@@ -90,7 +87,8 @@ def compare(
             row |= more
     comparison = Comparison(rows, time.monotonic() - start)
     if results is not None:
-        settings = {"teacher": name_of(teacher), "students": [name_of(each) for each in students]}
+        settings: dict[str, Any] = {"teacher": name_of(teacher)}
+        settings |= {"students": [name_of(each) for each in students]}
         settings |= {**options.plain(), "data": name_of(data), "belief_images": belief_images}
         write_result(
             results, seeds=[0], settings={**settings, "device": where.name},

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 from zskt.distillation.run import Run
 from zskt.errors import UserError
-from zskt.jobs.arguments import Device, Many, Overwrite, Progress, Results
+from zskt.jobs import arguments as arg
 from zskt.jobs.distill import Distilled, distill
+from zskt.jobs.result import Result
 from zskt.jobs.train import train
 from zskt.methods.zskt import ZSKT
 from zskt.supervised.recipe import Recipe
@@ -28,7 +29,7 @@ They were chosen by agreement on the *training* digits, with other seeds than th
 
 
 @dataclass
-class Demonstrated:
+class Demonstrated(Result):
     """Distillations of the digits."""
 
     runs: list[Distilled]
@@ -36,21 +37,17 @@ class Demonstrated:
     """One for each seed: shares from 0 to 1 on 450 real scans."""
     seconds: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"runs": [run.to_dict() for run in self.runs], "rows": self.rows}
-
 
 def demo(
     *,
-    seeds: Annotated[tuple[int, ...], Many] = (0,),
+    seeds: Annotated[tuple[int, ...], arg.Many] = (0,),
     out: Path | None = None,
     rounds: int = ROUNDS,
     retrain: bool = False,
-    device: Device = "auto",
-    results: Results = None,
-    overwrite: Overwrite = False,
-    progress: Progress = True,
+    device: arg.Device = "auto",
+    results: arg.Results = None,
+    overwrite: arg.Overwrite = False,
+    progress: arg.Progress = True,
 ) -> Demonstrated:
     """Distil a digit classifier without data and judge the student, in two minutes.
 

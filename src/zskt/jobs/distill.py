@@ -10,17 +10,8 @@ from zskt.devices import resolve
 from zskt.distillation.budget import Budget
 from zskt.distillation.run import Run
 from zskt.errors import UserError
-from zskt.jobs.arguments import (
-    Data,
-    DataDir,
-    Flat,
-    MethodLike,
-    NetworkLike,
-    Overwrite,
-    Progress,
-    Results,
-    TeacherLike,
-)
+from zskt.jobs import arguments as arg
+from zskt.jobs.result import Result
 from zskt.methods.zskt import ZSKT
 from zskt.teachers.options import TeacherOptions, Words
 
@@ -35,7 +26,7 @@ WHAT_TO_GIVE = "give `teacher`, `student` and `out`, or `resume` RUN"
 
 
 @dataclass
-class Distilled:
+class Distilled(Result):
     """What a run gives back; networks are in eval mode, on the device that the student was on."""
 
     student: nn.Module
@@ -55,32 +46,23 @@ class Distilled:
     folder: Path | None
     """Where the run lies on disk."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON, without the networks."""
-        return {
-            "history": self.history,
-            "verdict": self.verdict.to_dict(),
-            "evaluation": self.evaluation.to_dict() if self.evaluation else None,
-            "folder": str(self.folder) if self.folder else None,
-        }
-
 
 def distill(
-    teacher: TeacherLike | None = None,
-    student: NetworkLike | None = None,
+    teacher: arg.TeacherLike | None = None,
+    student: arg.NetworkLike | None = None,
     *,
-    options: Annotated[TeacherOptions, Flat] = TeacherOptions(),
+    options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
     student_arg: Words = (),
     student_init: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
-    method: MethodLike | None = None,
-    run: Annotated[Run, Flat] = Run(),
-    data: Data | None = None,
-    data_dir: DataDir = Path("data"),
-    overwrite: Overwrite = False,
-    results: Results = None,
-    progress: Progress = True,
+    method: arg.MethodLike | None = None,
+    run: Annotated[Run, arg.Flat] = Run(),
+    data: arg.Data | None = None,
+    data_dir: arg.DataDir = Path("data"),
+    overwrite: arg.Overwrite = False,
+    results: arg.Results = None,
+    progress: arg.Progress = True,
 ) -> Distilled:
     """Train a student to match a teacher without any data.
 
@@ -111,40 +93,29 @@ def distill(
     """
     # The clock starts before anything heavy is imported.
     budget = Budget(run)
-    if resume is not None:
-        given = (
-            student_arg,
-            student_init,
-            out,
-            data,
-            replace(options, allow_code=False) != TeacherOptions(),
-        )
-        if any(given) or method not in (None, ZSKT()) or not _only_how(run):
-            raise UserError(
-                "`resume` takes the run's own settings; besides it, only `until`, `device`, "
-                "`teacher`, `data_dir` and `allow_code` may be given"
-            )
-        resolve(run.device)
-
-        from zskt.jobs.distill_run import resumed_run
-
-        assignment = resumed_run(resume, run, teacher, student, data_dir, options.allow_code)
-    elif teacher is None or student is None:
+    if resume is None and (teacher is None or student is None):
         raise UserError(WHAT_TO_GIVE)
+    given = [student_arg, student_init, out, data, method not in (None, ZSKT())]
+    given += [replace(options, allow_code=False) != TeacherOptions(), not _only_how(run)]
+    if resume is not None and any(given):
+        raise UserError(
+            "`resume` takes the run's own settings; besides it, only `until`, `device`, "
+            "`teacher`, `data_dir` and `allow_code` may be given"
+        )
+    resolve(run.device)
+
+    from zskt.jobs.distill_run import carry_out
+    from zskt.jobs.task import Task, task_of_run
+
+    if resume is not None:
+        task = task_of_run(resume, run, teacher, student, data_dir, options.allow_code)
     else:
-        resolve(run.device)
-
-        from zskt.jobs.distill_run import Assignment
-
-        assignment = Assignment(
+        task = Task(
             teacher=teacher, options=options, student=student, student_arg=student_arg,
             init=student_init, out=out, method=method or ZSKT(), run=run, data=data,
             data_dir=data_dir,
         )  # fmt: skip
-
-    from zskt.jobs.distill_run import carry_out
-
-    return carry_out(assignment, budget, overwrite=overwrite, results=results, progress=progress)
+    return carry_out(task, budget, overwrite=overwrite, results=results, progress=progress)
 
 
 def _only_how(run: Run) -> bool:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from zskt.devices import resolve
-from zskt.jobs.arguments import Data, DataDir, Device, Flat, NetworkLike, Results, TeacherLike
+from zskt.jobs import arguments as arg
+from zskt.jobs.result import Result
 from zskt.teachers.options import TeacherOptions
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from zskt.data import ImageData
     from zskt.devices import Where
     from zskt.measure.contenders import Contender
+    from zskt.teachers.teacher import Teacher
 
 
 @dataclass
-class Evaluation:
+class Evaluation(Result):
     """Networks on one test split."""
 
     rows: list[dict[str, Any]]
@@ -31,23 +35,16 @@ class Evaluation:
     seconds: float
     pictures: list[Path] = field(default_factory=list)
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "rows": self.rows, "confusion": self.confusion, "class_names": list(self.class_names),
-            "seconds": self.seconds,
-        }  # fmt: skip
-
 
 def evaluate(
-    student: NetworkLike,
+    student: arg.NetworkLike,
     *,
-    teacher: TeacherLike,
-    options: Annotated[TeacherOptions, Flat] = TeacherOptions(),
-    data: Data,
-    data_dir: DataDir = Path("data"),
-    device: Device = "auto",
-    results: Results = None,
+    teacher: arg.TeacherLike,
+    options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
+    data: arg.Data,
+    data_dir: arg.DataDir = Path("data"),
+    device: arg.Device = "auto",
+    results: arg.Results = None,
 ) -> Evaluation:
     """Judge a student beside its teacher on a test set.
 
@@ -66,7 +63,7 @@ def evaluate(
     start = time.monotonic()
     where = resolve(device, "32")
 
-    from zskt.jobs.loading import contender_of, data_of, name_of, student_of
+    from zskt.jobs.loading import data_of, name_of, student_of
     from zskt.measure.contenders import check_fits, check_same_classes
     from zskt.model_file import load
     from zskt.runs.folder import AVERAGE
@@ -77,28 +74,38 @@ def evaluate(
     for card in (taught.card, learnt.card):
         check_fits(images.test, card)
     check_same_classes(taught.card, learnt.card)
-    roles = {"teacher": taught, "student": learnt}
-    contenders = [
-        contender_of(
-            f"{role} {network.card.architecture or ''}".rstrip(), network, taught.card, where
-        )
-        for role, network in roles.items()
-    ]
     folder = Path(student) if isinstance(student, str | Path) and Path(student).is_dir() else None
-    if folder is not None and (folder / AVERAGE).is_file():
-        average = load(folder / AVERAGE, allow_code=options.allow_code)
-        contenders.append(moving_average(average, contenders[1], folder / AVERAGE, where))
+    average = folder / AVERAGE if folder else None
+    average = average if average and average.is_file() else None
+    contenders = contenders_of(
+        taught, learnt, load(average, allow_code=options.allow_code) if average else None, average,
+        where,
+    )  # fmt: skip
     settings = {"student": name_of(student), "teacher": name_of(teacher), "data": name_of(data)}
     names = taught.card.class_names or images.class_names
     return judge(contenders, images, names, settings, where, folder, results, start=start)
 
 
-def moving_average(network: Any, student: Contender, file: Path | None, where: Where) -> Contender:
-    """A student's moving average as a further contender."""
-    from zskt.measure.contenders import Contender
+def contenders_of(
+    teacher: Teacher,
+    student: Teacher,
+    average: nn.Module | None,
+    average_file: Path | None,
+    where: Where,
+) -> list[Contender]:
+    """Teacher, student and, if it was kept, the student's moving average, on the device."""
+    from zskt.jobs.loading import contender_of
 
-    name = student.name.replace("student", "moving average", 1)
-    return Contender(name, network, student.normalisation, file).on(where.device)
+    card = teacher.card
+    name = student.card.architecture or ""
+    contenders = [
+        contender_of(f"teacher {card.architecture or ''}".rstrip(), teacher, card, where),
+        contender_of(f"student {name}".rstrip(), student, card, where),
+    ]
+    if average is not None:
+        kept = replace(student, network=average, file=average_file)
+        contenders.append(contender_of(f"moving average {name}".rstrip(), kept, card, where))
+    return contenders
 
 
 def judge(
@@ -114,15 +121,7 @@ def judge(
 ) -> Evaluation:
     """Measure networks, the teacher and the student first, and write what was measured.
 
-    Args:
-        contenders: on the device.
-        images: whose test split is looked at.
-        class_names: of the teacher.
-        settings: for the result.
-        where: the device.
-        folder: the student's run folder, which gets the result and pictures; None without one.
-        results: a further file.
-        start: when the work began.
+    A run folder of the student gets the result and the pictures.
     """
     from zskt.measure.contenders import compare
     from zskt.report.finish import finish
@@ -130,14 +129,11 @@ def judge(
     from zskt.runs.folder import EVALUATION, RunFolder
 
     rows, confused = compare(contenders[0], contenders[1:], images.test)
-    evaluation = Evaluation(rows, confused, class_names, time.monotonic() - start)
+    seconds = time.monotonic() - start
+    settings = {**settings, "device": where.name, "class_names": class_names, "confusion": confused}
     write_result(
-        folder / EVALUATION if folder else None, results, seeds=[],
-        settings={
-            **settings, "device": where.name, "class_names": class_names, "confusion": confused,
-        },
-        seconds=evaluation.seconds, rows=rows, device=where.name,
+        folder / EVALUATION if folder else None, results, seeds=[], settings=settings,
+        seconds=seconds, rows=rows, device=where.name,
     )  # fmt: skip
-    if folder is not None and RunFolder(folder).holds_run:
-        evaluation.pictures = finish(folder)
-    return evaluation
+    pictures = finish(folder) if folder is not None and RunFolder(folder).holds_run else []
+    return Evaluation(rows, confused, class_names, seconds, pictures)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zskt.errors import UserError, first_line
 from zskt.exports.names import ENDS, Format
-from zskt.jobs.arguments import AllowCode, Data, DataDir, Overwrite
+from zskt.jobs import arguments as arg
+from zskt.jobs.result import Result
 from zskt.teachers.options import Pixels
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ HALF_TOLERANCE = 1e-2
 
 
 @dataclass
-class Exported:
+class Exported(Result):
     """A file to deploy."""
 
     out: Path
@@ -41,10 +42,6 @@ class Exported:
     """On the test set, 0 to 1."""
     file_accuracy: float | None = None
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {**asdict(self), "out": str(self.out)}
-
 
 def export(
     run: Path,
@@ -56,10 +53,10 @@ def export(
     calibration_images: int = 512,
     half: bool = False,
     tolerance: float = TOLERANCE,
-    data: Data | None = None,
-    data_dir: DataDir = Path("data"),
-    allow_code: AllowCode = False,
-    overwrite: Overwrite = False,
+    data: arg.Data | None = None,
+    data_dir: arg.DataDir = Path("data"),
+    allow_code: arg.AllowCode = False,
+    overwrite: arg.Overwrite = False,
 ) -> Exported:
     """Write a student as a file to deploy, checked by running it.
 

@@ -7,18 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from zskt.errors import UserError
-from zskt.jobs.arguments import (
-    Data,
-    DataDir,
-    Device,
-    Flat,
-    Overwrite,
-    PrecisionOf,
-    Progress,
-    Results,
-    RunDir,
-    TeacherLike,
-)
+from zskt.jobs import arguments as arg
 from zskt.jobs.train import Trained, train
 from zskt.supervised.recipe import FineTuning, FineTuningDistillation
 from zskt.teachers.options import TeacherOptions
@@ -27,19 +16,19 @@ from zskt.teachers.options import TeacherOptions
 def finetune(
     run: Path,
     *,
-    data: Data,
+    data: arg.Data,
     per_class: int,
-    out: RunDir,
-    teacher: TeacherLike | None = None,
-    options: Annotated[TeacherOptions, Flat] = TeacherOptions(),
-    recipe: Annotated[FineTuning, Flat] = FineTuning(),
-    guidance: Annotated[FineTuningDistillation, Flat] = FineTuningDistillation(),
-    device: Device = "auto",
-    precision: PrecisionOf = "auto",
-    data_dir: DataDir = Path("data"),
-    overwrite: Overwrite = False,
-    results: Results = None,
-    progress: Progress = True,
+    out: arg.RunDir,
+    teacher: arg.TeacherLike | None = None,
+    options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
+    recipe: Annotated[FineTuning, arg.Flat] = FineTuning(),
+    guidance: Annotated[FineTuningDistillation, arg.Flat] = FineTuningDistillation(),
+    device: arg.Device = "auto",
+    precision: arg.Precision = "auto",
+    data_dir: arg.DataDir = Path("data"),
+    overwrite: arg.Overwrite = False,
+    results: arg.Results = None,
+    progress: arg.Progress = True,
 ) -> Trained:
     """Continue a zero-shot student with a few labelled images, its teacher helping.
 

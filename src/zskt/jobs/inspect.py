@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from zskt.devices import resolve
-from zskt.jobs.arguments import Device, Flat, Many, Results, TeacherLike
+from zskt.jobs import arguments as arg
 from zskt.teachers.options import TeacherOptions
 
 if TYPE_CHECKING:
@@ -53,19 +53,18 @@ class Inspection:
         }
 
     @property
-    def advised(self) -> str:
-        """The first student that shares stages, or one that needs none, with its options."""
-        shared = [name for name, taps in self.findings.taps.items() if taps]
-        return shared[0] if shared else "wrn-16-1 --attention 0"
+    def advised(self) -> str | None:
+        """The first student that shares stages with the teacher; None if attention has no place."""
+        return next((name for name, taps in self.findings.taps.items() if taps), None)
 
 
 def inspect(
-    teacher: TeacherLike,
+    teacher: arg.TeacherLike,
     *,
-    options: Annotated[TeacherOptions, Flat] = TeacherOptions(),
-    student: Annotated[tuple[str, ...], Many] = STUDENTS,
-    device: Device = "auto",
-    results: Results = None,
+    options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
+    student: Annotated[tuple[str, ...], arg.Many] = STUDENTS,
+    device: arg.Device = "auto",
+    results: arg.Results = None,
 ) -> Inspection:
     """Tell what a teacher is, whether it can teach, and what is advised.
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+
+from zskt.jobs.result import Result
 
 
 @dataclass
-class Names:
+class Names(Result):
     """Methods, networks and data sets, each with a line about it."""
 
     methods: dict[str, str]
     networks: dict[str, str]
     data: dict[str, str]
-
-    def to_dict(self) -> dict[str, dict[str, str]]:
-        """For JSON."""
-        return asdict(self)
 
 
 def list_names() -> Names:

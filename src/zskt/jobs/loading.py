@@ -8,8 +8,7 @@ from torch import nn
 from zskt.data import ImageData, load_data
 from zskt.devices import Where
 from zskt.errors import UserError
-from zskt.images import Normalisation
-from zskt.measure.contenders import Contender, check_fits
+from zskt.measure.contenders import Contender
 from zskt.model_file import Card, load, network_file, read_classifier_card
 from zskt.networks import is_code
 from zskt.networks.arguments import check_arguments
@@ -55,12 +54,6 @@ def contender_of(role: str, taught: Teacher, teacher: Card, where: Where) -> Con
     """
     normalisation = taught.card.normalised_as(teacher).known_normalisation()
     return Contender(role, taught.network, normalisation, taught.file).on(where.device)
-
-
-def check_data(contender: Card, data: ImageData) -> Normalisation:
-    """The normalisation of a network that is to be judged on a test split; or a `UserError`."""
-    check_fits(data.test, contender)
-    return contender.known_normalisation()
 
 
 def new_run(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from zskt.devices import resolve
 from zskt.errors import UserError, check_settings
-from zskt.jobs.arguments import Device, Flat, Overwrite, Results, RunDir
+from zskt.jobs import arguments as arg
+from zskt.jobs.result import Result
 
 if TYPE_CHECKING:
     from zskt.model_file import Card
@@ -31,7 +32,7 @@ class UniformNoise:
 
 
 @dataclass
-class NoiseCounts:
+class NoiseCounts(Result):
     """What networks say of noise."""
 
     rows: list[dict[str, Any]]
@@ -39,18 +40,14 @@ class NoiseCounts:
     picture: Path
     seconds: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {**asdict(self), "picture": str(self.picture)}
-
 
 def noise_predictions(
     *networks: Path,
-    out: RunDir,
-    noise: Annotated[UniformNoise, Flat] = UniformNoise(),
-    device: Device = "auto",
-    overwrite: Overwrite = False,
-    results: Results = None,
+    out: arg.RunDir,
+    noise: Annotated[UniformNoise, arg.Flat] = UniformNoise(),
+    device: arg.Device = "auto",
+    overwrite: arg.Overwrite = False,
+    results: arg.Results = None,
 ) -> NoiseCounts:
     """Count which classes networks see in images of uniform noise: the paper's Fig. 5.
 

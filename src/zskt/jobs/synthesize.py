@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from zskt.errors import UserError
-from zskt.jobs.arguments import AllowCode, Overwrite, TeacherLike
+from zskt.jobs import arguments as arg
+from zskt.jobs.result import Result
 
 if TYPE_CHECKING:
     from zskt.exports.image_files import Pixels, Shares
 
 
 @dataclass
-class Synthesized:
+class Synthesized(Result):
     """Images that were written."""
 
     out: Path
     images: int
     counts: dict[str, int]
     """Images by the class that the teacher predicts."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {**asdict(self), "out": str(self.out)}
 
 
 def synthesize(
@@ -36,9 +33,9 @@ def synthesize(
     out: Path,
     images: Annotated[int, Parameter(name=["--images", "-n"])] = 1000,
     seed: int = 0,
-    teacher: TeacherLike | None = None,
-    allow_code: AllowCode = False,
-    overwrite: Overwrite = False,
+    teacher: arg.TeacherLike | None = None,
+    allow_code: arg.AllowCode = False,
+    overwrite: arg.Overwrite = False,
 ) -> Synthesized:
     """Draw images of a run, with what its teacher says of them, for quantisation and replay.
 

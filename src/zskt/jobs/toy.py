@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from zskt.jobs.arguments import Flat, Overwrite, Progress, Results, RunDir
+from zskt.jobs import arguments as arg
+from zskt.jobs.result import Result
 from zskt.plane.settings import Toy
 
 
 @dataclass
-class Toyed:
+class Toyed(Result):
     """The outcome of a game in the plane."""
 
     row: dict[str, Any]
@@ -22,18 +23,14 @@ class Toyed:
     pictures: list[Path]
     seconds: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {**self.row, "pictures": [str(each) for each in self.pictures]}
-
 
 def toy(
     *,
-    out: RunDir,
-    toy: Annotated[Toy, Flat] = Toy(),
-    overwrite: Overwrite = False,
-    results: Results = None,
-    progress: Progress = True,
+    out: arg.RunDir,
+    toy: Annotated[Toy, arg.Flat] = Toy(),
+    overwrite: arg.Overwrite = False,
+    results: arg.Results = None,
+    progress: arg.Progress = True,
 ) -> Toyed:
     """Play the game in the plane, where every point of it can be seen: the paper's Fig. 1.
 

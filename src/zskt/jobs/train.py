@@ -9,33 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from zskt.devices import resolve
 from zskt.errors import UserError
-from zskt.jobs.arguments import (
-    Data,
-    DataDir,
-    Device,
-    Flat,
-    Overwrite,
-    PrecisionOf,
-    Progress,
-    Results,
-    RunDir,
-    TeacherLike,
-)
+from zskt.jobs import arguments as arg
+from zskt.jobs.result import Result
 from zskt.supervised.recipe import KnowledgeDistillation, Recipe
 from zskt.teachers.options import TeacherOptions, Words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import nn
 
-    from zskt.data import ImageData, Split
+    from zskt.data import ImageData
     from zskt.devices import Where
     from zskt.model_file import Card
     from zskt.runs.folder import RunFolder
     from zskt.supervised.losses import SupervisedLoss
+    from zskt.teachers.teacher import Teacher
 
 
 @dataclass
-class Trained:
+class Trained(Result):
     """A network that was trained on labelled images."""
 
     network: nn.Module
@@ -50,30 +43,26 @@ class Trained:
     length: str
     """In words."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON, without the network."""
-        return {**self.row, "file": str(self.file), "seconds": self.seconds}
-
 
 def train(
     network: str,
     *,
-    data: Data,
-    out: RunDir,
-    recipe: Annotated[Recipe, Flat] = Recipe(),
+    data: arg.Data,
+    out: arg.RunDir,
+    recipe: Annotated[Recipe, arg.Flat] = Recipe(),
     network_arg: Words = (),
     per_class: int | None = None,
-    distill_from: TeacherLike | None = None,
-    options: Annotated[TeacherOptions, Flat] = TeacherOptions(),
-    guidance: Annotated[KnowledgeDistillation, Flat] = KnowledgeDistillation(),
-    device: Device = "auto",
-    precision: PrecisionOf = "auto",
+    distill_from: arg.TeacherLike | None = None,
+    options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
+    guidance: Annotated[KnowledgeDistillation, arg.Flat] = KnowledgeDistillation(),
+    device: arg.Device = "auto",
+    precision: arg.Precision = "auto",
     init: Path | None = None,
     half: bool = False,
-    data_dir: DataDir = Path("data"),
-    overwrite: Overwrite = False,
-    results: Results = None,
-    progress: Progress = True,
+    data_dir: arg.DataDir = Path("data"),
+    overwrite: arg.Overwrite = False,
+    results: arg.Results = None,
+    progress: arg.Progress = True,
 ) -> Trained:
     """Train a network on labelled images: a teacher, or a student with many or few.
 
@@ -102,16 +91,22 @@ def train(
 
     from zskt.data import balanced_subset
     from zskt.jobs.loading import data_of, keep_apart, name_of, new_run
+    from zskt.measure.accuracy import accuracy, predict
+    from zskt.model_file import Card, load, write_network
     from zskt.networks.factory import parsed
+    from zskt.results import write_result
+    from zskt.runs.folder import MODEL
+    from zskt.supervised.loop import epochs
 
     keep_apart(out, init, distill_from, options.weights)
     images = data_of(data, data_dir)
     few = None if per_class is None else balanced_subset(images.train, per_class, recipe.seed)
     arguments = parsed(network_arg)
-    model = _made(network, images, arguments, recipe, init, where)
+    model = _made(network, images, arguments, recipe.seed, init).to(where.device)
     loss_of = None
     if distill_from is not None:
-        images, loss_of = _taught(options, distill_from, images, model, guidance, where)
+        teacher = options.load(distill_from)
+        images, loss_of = _taught(teacher, images, model, guidance, where)
     settings: dict[str, Any] = {"network": network, "data": name_of(data), "half": half}
     settings |= {"init": name_of(init), "distill_from": name_of(distill_from)}
     settings |= {"per_class": per_class, "device": where.name, "precision": where.precision}
@@ -119,39 +114,49 @@ def train(
     if distill_from is not None:
         settings |= {**asdict(guidance), "teacher_options": options.plain()}
     folder = new_run(out, "train", settings, where, overwrite=overwrite)
-    _learn(model, images, recipe, where, few, loss_of, folder, start=start, progress=progress)
-    trained = _stored(model, network, arguments, images, recipe, where, out, half, start)
-    _write(trained, folder, results, recipe, settings, where)
-    return trained
+    losses = epochs(model, images, recipe, where, few=few, loss_of=loss_of)
+    _learn(model, images, losses, recipe, folder, start, progress)
+
+    card = Card(
+        architecture=network, arguments=arguments or None, input_size=images.input_size,
+        classes=images.classes, mean=images.mean, std=images.std, class_names=images.class_names,
+    )  # fmt: skip
+    file = out / MODEL
+    write_network(file, model, card, half=half)
+    # What is judged is what was stored, at the precision it was stored in.
+    stored = load(file, allow_code=True).to(where.device)
+    share = accuracy(predict(stored, images.test, images.normalisation), images.test.labels)
+    row = {"network": network, "test_accuracy": share, "file_bytes": file.stat().st_size}
+    seconds = time.monotonic() - start
+    write_result(
+        folder.result_file, results, seeds=[recipe.seed], settings=settings, seconds=seconds,
+        rows=[row], device=where.name,
+    )  # fmt: skip
+    length = f"{recipe.steps} batches" if recipe.steps else f"{recipe.epochs} epochs"
+    return Trained(stored.cpu(), card, file, share, row, seconds, length)
 
 
 def _made(
-    network: str,
-    images: ImageData,
-    arguments: dict[str, Any],
-    recipe: Recipe,
-    init: Path | None,
-    where: Where,
+    name: str, images: ImageData, arguments: dict[str, Any], seed: int, init: Path | None
 ) -> nn.Module:
-    """The network as it starts, on the device."""
+    """The network as it starts."""
     import torch
 
     from zskt.model_file import load_weights
     from zskt.networks import create
     from zskt.networks.compatibility import count_logits
 
-    torch.manual_seed(recipe.seed)
-    like = {"classes": images.classes, "input_size": images.input_size}
-    model = create(network, **like, arguments=arguments)
+    torch.manual_seed(seed)
+    size = images.input_size
+    network = create(name, classes=images.classes, input_size=size, arguments=arguments)
     if init is not None:
-        load_weights(init, model)
-    count_logits(network, model, images.input_size)
-    return model.to(where.device).to(memory_format=torch.channels_last)
+        load_weights(init, network)
+    count_logits(name, network, size)
+    return network.to(memory_format=torch.channels_last)
 
 
 def _taught(
-    options: TeacherOptions,
-    source: TeacherLike,
+    teacher: Teacher,
     images: ImageData,
     student: nn.Module,
     guidance: KnowledgeDistillation,
@@ -160,11 +165,11 @@ def _taught(
     """The data in the teacher's normalisation, and the loss of a student that learns from it."""
     import torch
 
-    from zskt.jobs.loading import check_data
+    from zskt.measure.contenders import check_fits
     from zskt.supervised.losses import with_teacher
 
-    teacher = options.load(source)
-    normalisation = check_data(teacher.card, images)
+    check_fits(images.test, teacher.card)
+    normalisation = teacher.card.known_normalisation()
     if teacher.card.classes != images.classes:
         raise UserError(
             f"the teacher has {teacher.card.classes} classes and the data {images.classes}; "
@@ -179,22 +184,17 @@ def _taught(
 def _learn(
     model: nn.Module,
     images: ImageData,
+    losses: Iterator[float],
     recipe: Recipe,
-    where: Where,
-    few: Split | None,
-    loss_of: SupervisedLoss | None,
     folder: RunFolder,
-    *,
     start: float,
     progress: bool,
 ) -> None:
     """Train, with a row for each epoch."""
     from zskt.measure.accuracy import accuracy, predict
     from zskt.progress import ProgressLine
-    from zskt.supervised.loop import epochs
 
     with ProgressLine("epochs", recipe.told_epochs, shown=progress) as line:
-        losses = epochs(model, images, recipe, where, few=few, loss_of=loss_of)
         for number, loss in enumerate(losses, start=1):
             row: dict[str, Any] = {"epoch": number, "loss": loss}
             if number % recipe.evaluate_every == 0:
@@ -203,49 +203,3 @@ def _learn(
             folder.record({**row, "seconds": round(time.monotonic() - start, 1)})
             line.show(row)
             line.advance(number)
-
-
-def _stored(
-    model: nn.Module,
-    network: str,
-    arguments: dict[str, Any],
-    images: ImageData,
-    recipe: Recipe,
-    where: Where,
-    out: Path,
-    half: bool,
-    start: float,
-) -> Trained:
-    """Write the network, and judge what was stored, at the precision it was stored in."""
-    from zskt.measure.accuracy import accuracy, predict
-    from zskt.model_file import Card, load, write_network
-    from zskt.runs.folder import MODEL
-
-    card = Card(
-        architecture=network, arguments=arguments or None, input_size=images.input_size,
-        classes=images.classes, mean=images.mean, std=images.std, class_names=images.class_names,
-    )  # fmt: skip
-    file = out / MODEL
-    write_network(file, model, card, half=half)
-    # Its arguments are the user's own, of this very call.
-    stored = load(file, allow_code=True).to(where.device)
-    share = accuracy(predict(stored, images.test, images.normalisation), images.test.labels)
-    row = {"network": network, "test_accuracy": share, "file_bytes": file.stat().st_size}
-    length = f"{recipe.steps} batches" if recipe.steps else f"{recipe.epochs} epochs"
-    return Trained(stored.cpu(), card, file, share, row, time.monotonic() - start, length)
-
-
-def _write(
-    trained: Trained,
-    folder: RunFolder,
-    results: Path | None,
-    recipe: Recipe,
-    settings: dict[str, Any],
-    where: Where,
-) -> None:
-    from zskt.results import write_result
-
-    write_result(
-        folder.result_file, results, seeds=[recipe.seed], settings=settings,
-        seconds=trained.seconds, rows=[trained.row], device=where.name,
-    )  # fmt: skip

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zskt.devices import resolve
 from zskt.errors import UserError
-from zskt.jobs.arguments import AllowCode, Device, Results, TeacherLike
+from zskt.jobs import arguments as arg
+from zskt.jobs.result import Result
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Judged:
+class Judged(Result):
     """The verdict on a run, and what it rests on."""
 
     word: str
@@ -35,10 +36,6 @@ class Judged:
     def __str__(self) -> str:
         return f"verdict without data: {self.word}; {self.reason}; {self.advice}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
-
     @property
     def row(self) -> dict[str, Any]:
         """The line of the result."""
@@ -48,11 +45,11 @@ class Judged:
 def verdict(
     run: Path,
     *,
-    teacher: TeacherLike | None = None,
+    teacher: arg.TeacherLike | None = None,
     images: int | None = None,
-    device: Device = "auto",
-    allow_code: AllowCode = False,
-    results: Results = None,
+    device: arg.Device = "auto",
+    allow_code: arg.AllowCode = False,
+    results: arg.Results = None,
 ) -> Judged:
     """Tell how good a finished run's student seems without data: good, doubtful or failed, and why.
 
@@ -88,7 +85,7 @@ def verdict(
     return judged
 
 
-def teacher_of_finished(run: Path, teacher: TeacherLike | None, *, allow_code: bool) -> Teacher:
+def teacher_of_finished(run: Path, teacher: arg.TeacherLike | None, *, allow_code: bool) -> Teacher:
     """A run's teacher, from where it lay or from another place.
 
     Raises:
@@ -118,9 +115,9 @@ def measured(
     normalisation: Normalisation | None,
     where: Where,
     *,
-    source: ImageSource | None,
-    past: ImageSource | None,
-    average: nn.Module | None,
+    source: ImageSource | None = None,
+    past: ImageSource | None = None,
+    average: nn.Module | None = None,
     images: int | None = None,
 ) -> Judged:
     """The verdict on networks, which are moved to the device."""

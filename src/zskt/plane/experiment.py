@@ -17,10 +17,10 @@ from torch.optim import Adam
 
 from zskt.errors import DivergedError
 from zskt.measure.accuracy import accuracy, agreement
-from zskt.seeds import stream
 from zskt.plane.data import CLASSES, Labelled, butterfly
 from zskt.plane.game import REACH, ToyRound, perceptron, rounds
 from zskt.plane.settings import Toy
+from zskt.seeds import stream
 
 MAP_SIDE = 101
 """Points along one side of a snapshot's map of the plane."""

@@ -44,7 +44,7 @@ class ToyRound:
 
 def perceptron(seed: int) -> nn.Sequential:
     """A new network from points (count, 2) to logits (count, classes)."""
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         return nn.Sequential(
             nn.Linear(2, 100), nn.ReLU(), nn.Linear(100, 500), nn.ReLU(), nn.Linear(500, CLASSES)

@@ -1,0 +1,81 @@
+"""What one distillation is asked to do, by its arguments or by the folder of the run it goes on."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from zskt.distillation.run import Run
+from zskt.distillation.session import Method
+from zskt.errors import UserError
+from zskt.jobs.loading import check_code, name_of, options_of_run, teacher_of_run
+from zskt.methods import method_class, method_name
+from zskt.networks.arguments import check_arguments
+from zskt.networks.factory import parsed
+from zskt.runs.folder import RunFolder
+from zskt.teachers.options import TeacherOptions, Words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What one distillation is asked to do."""
+
+    teacher: Any
+    options: TeacherOptions
+    student: Any
+    student_arg: Words
+    init: Path | None
+    out: Path | None
+    method: Method
+    run: Run
+    data: Any
+    data_dir: Path
+    digest: str | None = None
+    """Of the teacher's file, if it has to be a certain one."""
+    resumed: bool = False
+
+    def settings(self) -> dict[str, Any]:
+        """The part of a run's settings that is neither the method's nor the run's."""
+        return {
+            "teacher": name_of(self.teacher),
+            "teacher_options": self.options.plain(),
+            "student": name_of(self.student),
+            "student_arguments": parsed(self.student_arg),
+            "student_init": str(self.init.resolve()) if self.init else None,
+            "method": method_name(self.method),
+            "data": name_of(self.data),
+        }
+
+
+def task_of_run(
+    path: Path, run: Run, teacher: Any, student: Any, data_dir: Path, allow_code: bool
+) -> Task:
+    """What a run folder was started with.
+
+    Raises:
+        UserError: if it holds no distillation, or its settings name what is not allowed.
+    """
+    folder = RunFolder(path)
+    settings = folder.settings()
+    if settings.get("command_name") != "distill":
+        raise UserError(f"{path} was not made by zskt distill; start it anew")
+    options = options_of_run(settings, allow_code=allow_code)
+    if teacher is None:
+        teacher, options = teacher_of_run(settings, allow_code=allow_code)
+    arguments = settings["student_arguments"]
+    if student is None:
+        student = settings["student"]
+        check_code(student, allow_code=allow_code)
+        if not allow_code:
+            check_arguments(path, arguments)
+    # Before its first checkpoint a run starts again from what it was started with.
+    init = None if folder.checkpoint_file.exists() else settings["student_init"]
+    return Task(
+        teacher=teacher, options=options, student=student,
+        student_arg=tuple(f"{name}={value!r}" for name, value in arguments.items()),
+        init=Path(init) if init else None, out=path,
+        method=method_class(settings["method"])(**settings["method_settings"]),
+        run=replace(Run(**settings["run"]), until=run.until, device=run.device),
+        data=settings["data"],
+        data_dir=data_dir if data_dir != Path("data") else Path(settings["data_dir"]),
+        digest=settings["teacher_sha256"], resumed=True,
+    )  # fmt: skip

@@ -1,0 +1,69 @@
+"""Benchmarks at a tiny scale: that they run, not what they measure."""
+
+import json
+
+import pytest
+import torch
+
+import beliefs
+from zskt import Card, create, load_data
+from zskt.model_file import write_network
+
+
+@pytest.fixture
+def network(tmp_path):
+    """A function that writes a tiny network for the digits, with a little noise on its weights."""
+    digits = load_data("digits")
+    like = {"classes": digits.classes, "input_size": digits.input_size}
+
+    def write(name, noise=0.0):
+        torch.manual_seed(0)
+        made = create("resnet-8", **like)
+        for weights in made.parameters():
+            weights.data += noise * torch.randn_like(weights)
+        file = tmp_path / f"{name}.safetensors"
+        card = Card(architecture="resnet-8", mean=digits.mean, std=digits.std, **like)
+        write_network(file, made, card)
+        return file
+
+    return write
+
+
+def test_beliefs_of_files(tmp_path, network):
+    student, teacher = network("student"), network("teacher")
+    file = tmp_path / "result.json"
+    beliefs.main([
+        "--student", str(student), "--teacher", str(teacher), "--data", "digits", "--images", "4",
+        "--steps", "3", "--literal-images", "2", "--literal-targets", "2", "--chunks", "2",
+        "--device", "cpu", "--out", str(file),
+    ])  # fmt: skip
+    result = json.loads(file.read_text())
+    (row,) = result["rows"]
+    assert row["pair"] == "resnet-8 to resnet-8"
+    assert row["images"] == 4
+    assert (row["device"], result["settings"]["device"]) == ("cpu", "cpu")
+    assert row["error"] == row["float32_error"] == 0
+    assert row["literal_seconds"] > 0
+    assert row["our_seconds"] > 0
+
+
+def test_beliefs_of_files_that_differ(tmp_path, network):
+    student, teacher = network("student"), network("teacher", noise=0.01)
+    asked = beliefs.arguments([
+        "--student", str(student), "--teacher", str(teacher), "--data", "digits",
+        "--images", "3", "--literal-images", "1", "--chunks", "1", "--steps", "2",
+    ])  # fmt: skip
+    where = beliefs.resolve("cpu", "32")
+    case = beliefs.from_files(asked, where)
+    ours = beliefs.ours(case, torch.arange(3), asked, where)
+    literal = beliefs.literal_curves(
+        case.student, case.teacher, case.images.contiguous(), case.targets, steps=2
+    )
+    torch.testing.assert_close(torch.stack([ours.stepped, ours.other]), literal)
+    assert beliefs.mean_transition_error(ours).mean > 0
+
+
+def test_beliefs_wants_all_files_or_none(capsys):
+    with pytest.raises(SystemExit):
+        beliefs.arguments(["--student", "S", "--data", "digits"])
+    assert "--teacher" in capsys.readouterr().err

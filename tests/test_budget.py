@@ -1,0 +1,104 @@
+"""How far a run is, by its rounds and by a clock that the test holds."""
+
+from dataclasses import replace
+
+import pytest
+
+from players import SIZE
+from zskt import Run, UserError
+from zskt.devices import resolve
+from zskt.distillation.budget import Budget
+from zskt.distillation.loop import Play
+from zskt.methods import METHODS, method_class
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_rounds_are_the_progress():
+    budget = Budget(Run(rounds=8))
+    assert (budget.progress(), budget.expected_rounds()) == (0, 8)
+    crossed = []
+    while not budget.over():
+        budget.advance()
+        crossed += [budget.round] if budget.crossed(3) else []
+    assert crossed == [3, 6, 8]
+    assert budget.progress() == 1
+
+
+def test_without_a_length_it_is_the_papers():
+    assert Run().total_rounds == 80_000
+    assert Run(minutes=1).total_rounds is None
+    with pytest.raises(UserError, match="`rounds` or `minutes`, not both"):
+        Run(rounds=1, minutes=1)
+
+
+def test_the_clock_is_the_progress():
+    clock = Clock()
+    budget = Budget(Run(minutes=1), clock)
+    budget.reserve = 10
+    crossed = []
+    for _ in range(10):
+        clock.now += 5
+        budget.advance()
+        crossed.append(budget.crossed(4))
+    assert budget.progress() == 1
+    assert budget.over()
+    assert crossed.count(True) == 4
+    assert budget.expected_rounds() == 10
+    assert budget.seconds == 50
+
+
+def test_minutes_go_on_where_an_earlier_part_left_them():
+    clock = Clock()
+    budget = Budget(Run(minutes=1), clock)
+    budget.resume(7, 30.0)
+    assert budget.progress() == 0.5
+    assert budget.round == 7
+    clock.now += 15
+    assert budget.progress() == 0.75
+    assert not budget.over()
+
+
+def test_until_pauses_but_does_not_end():
+    budget = Budget(Run(rounds=8, until=1))
+    budget.advance()
+    assert budget.paused()
+    assert not budget.over()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_run_by_the_clock_anneals_and_ends_in_time(name, teacher, student):
+    """Each look takes a second and each round three, of a minute with fifteen kept for the end."""
+    clock, method = Clock(), replace(method_class(name)(), batch_size=4)
+    run = Run(minutes=1, device="cpu", precision="32", record_every=1)
+    budget = Budget(run, clock)
+    budget.reserve = 15
+
+    def measure(number, network):
+        clock.now += 1
+        return {}
+
+    class Slow:
+        def rounds(self, session):
+            for each in method.rounds(session):
+                clock.now += 3
+                yield each
+
+    part = Play(
+        method=Slow(), run=run, where=resolve("cpu", "32"), input_size=SIZE, classes=10,
+        budget=budget, measure=measure, progress=False,
+    )  # fmt: skip
+    rows = part(teacher, student).history
+    # Twelve rounds of four seconds; the last one begins before 45 and ends with its look at 48.
+    assert [row["round"] for row in rows] == list(range(1, 13))
+    assert budget.seconds == 48
+    rates = [row["student_learning_rate"] for row in rows]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] == pytest.approx(2e-3)
+    assert rates[-1] < 0.01 * rates[0]
