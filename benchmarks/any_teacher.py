@@ -2,118 +2,182 @@
 
     uv run python benchmarks/any_teacher.py --out results/teachers.json
 
-Each case is the commands that a user would give. What is finished is not repeated, a distillation
-that was cut short goes on.
+What is finished is not repeated, a distillation that was cut short goes on.
 """
 
 import argparse
 import json
-import shlex
-import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import zskt
+from zskt import ZSKT, Recipe, Run, TeacherOptions
 from zskt.cli.tables import print_table
-from zskt.jobs.verdict import signals_of
-from zskt.measure.verdict.judgement import judged
+from zskt.devices import resolve
 from zskt.results import write_result
 
-VIT = "patch_size=2 depth=4 embed_dim=64 num_heads=4"
-RESNET = "channels=(32,64,128,256) output_stride=8"
-CASES = {
-    "ONNX": (
-        "train lenet --data {mnist} --epochs 5 --learning-rate 0.05 --padding 2 --out {runs}/lenet",
-        "export {runs}/lenet --pixels 0-1 --out {runs}/lenet.onnx",
-        "distill --teacher {runs}/lenet.onnx --pixels 0-1 --student lenet --attention 0"
-        " --fresh-noise --generator-width 32 --rounds 2000 --evaluate-every 200 --data {mnist}"
-        " --out {runs}/from-onnx",
-    ),
-    "timm ResNet": (
-        f"train timm:resnet18 --network-arg {RESNET} --data {{cifar10}} --flips --epochs 16"
-        " --out {runs}/resnet",
-        "distill --teacher {runs}/resnet --student timm:densenet121 --student-arg growth_rate=16"
-        " block_config=(6,6,6) --attention 0 --rounds 2000 --evaluate-every 250 --data {cifar10}"
-        " --out {runs}/from-resnet",
-    ),
-    "ViT": (
-        f"train timm:vit_tiny_patch16_224 --network-arg {VIT} --data digits --optimizer adamw"
-        " --epochs 200 --batch-size 64 --learning-rate 0.002 --weight-decay 0.05 --padding 1"
-        " --precision 32 --out {runs}/vit",
-        "distill --teacher {runs}/vit --student wrn-10-1 --attention 0 --fresh-noise"
-        " --generator-width 64 --rounds 1600 --evaluate-every 100 --data digits --precision 32"
-        " --out {runs}/from-vit",
-    ),
+VIT = ("patch_size=2", "depth=4", "embed_dim=64", "num_heads=4")
+RESNET = ("channels=(32,64,128,256)", "output_stride=8")
+DENSENET = ("growth_rate=16", "block_config=(6,6,6)")
+
+
+def trained(
+    asked: argparse.Namespace, name: str, network: str, recipe: Recipe, **options: Any
+) -> Path:
+    """The folder of a teacher."""
+    out = asked.runs / name
+    if not (out / "result.json").exists():
+        recipe = replace(recipe, epochs=scaled(recipe.epochs, asked))
+        device = asked.device
+        zskt.train(network, out=out, recipe=recipe, device=device, overwrite=True, **options)
+    return out
+
+
+def distilled(
+    asked: argparse.Namespace,
+    name: str,
+    teacher: Path,
+    student: str,
+    method: ZSKT,
+    run: Run,
+    **options: Any,
+) -> Path:
+    """The folder of a student."""
+    out = asked.runs / name
+    if (out / "result.json").exists():
+        return out
+    if (out / "settings.json").exists():
+        zskt.distill(resume=out, run=Run(device=asked.device))
+        return out
+    lengths = {each: scaled(getattr(run, each), asked) for each in ("rounds", "evaluate_every")}
+    run = replace(run, device=asked.device, **lengths)
+    zskt.distill(teacher, student, out=out, method=method, run=run, **options)
+    return out
+
+
+def scaled(length: int, asked: argparse.Namespace) -> int:
+    """A length in rounds or epochs, as long as was asked for."""
+    return max(1, round(length * asked.scale))
+
+
+def onnx(asked: argparse.Namespace) -> tuple[Path, Path]:
+    """A LeNet for MNIST as a file that takes pixels from 0 to 1."""
+    data = asked.mnist
+    recipe = Recipe(epochs=5, learning_rate=0.05, padding=2)
+    teacher = trained(asked, "lenet", "lenet", recipe, data=data)
+    file = asked.runs / "lenet.onnx"
+    if not file.exists():
+        zskt.export(teacher, out=file, pixels="0-1")
+    student = distilled(
+        asked, "from-onnx", file, "lenet",
+        ZSKT(attention=0.0, fresh_noise=True, generator_width=32),
+        Run(rounds=2000, evaluate_every=200),
+        options=TeacherOptions(pixels="0-1"), data=data,
+    )  # fmt: skip
+    return teacher, student
+
+
+def timm_resnet(asked: argparse.Namespace) -> tuple[Path, Path]:
+    """A ResNet-18 with a quarter of its parameters and stride 8; a DenseNet learns from it."""
+    data = asked.cifar10
+    teacher = trained(
+        asked,
+        "resnet",
+        "timm:resnet18",
+        Recipe(epochs=16, flips=True),
+        network_arg=RESNET,
+        data=data,
+    )
+    student = distilled(
+        asked, "from-resnet", teacher, "timm:densenet121", ZSKT(attention=0.0),
+        Run(rounds=2000, evaluate_every=250), student_arg=DENSENET, data=data,
+    )  # fmt: skip
+    return teacher, student
+
+
+def vit(asked: argparse.Namespace) -> tuple[Path, Path]:
+    """A small ViT for digits; a WRN learns from it."""
+    recipe = Recipe(
+        optimizer="adamw", epochs=200, batch_size=64, learning_rate=0.002, weight_decay=0.05,
+        padding=1,
+    )  # fmt: skip
+    teacher = trained(
+        asked,
+        "vit",
+        "timm:vit_tiny_patch16_224",
+        recipe,
+        network_arg=VIT,
+        data="digits",
+        precision="32",
+    )
+    student = distilled(
+        asked, "from-vit", teacher, "wrn-10-1",
+        ZSKT(attention=0.0, fresh_noise=True, generator_width=64),
+        Run(rounds=1600, evaluate_every=100, precision="32"), data="digits",
+    )  # fmt: skip
+    return teacher, student
+
+
+CASES: dict[str, Callable[[argparse.Namespace], tuple[Path, Path]]] = {
+    "ONNX": onnx,
+    "timm ResNet": timm_resnet,
+    "ViT": vit,
 }
 
 
-def main() -> None:
-    """Run the cases that are asked for, and write those that are finished."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mnist", default="mnist")
-    parser.add_argument("--cifar10", default="cifar10")
-    parser.add_argument("--runs", type=Path, default=Path("runs/teachers"))
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
-    parser.add_argument("--out", type=Path)
-    asked = parser.parse_args()
-    asked.runs.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for name, templates in CASES.items():
-        commands = [shlex.split(each.format(**vars(asked))) for each in templates]
-        if name in asked.cases:
-            for words in commands:
-                zskt(words)
-        if finished(commands[-1]):
-            rows.append(row_of(name, commands[-1]))
-    print_table(rows)
-    if asked.out is not None:
-        settings = {"cases": {name: [f"zskt {each}" for each in it] for name, it in CASES.items()}}
-        seconds = sum(row["teacher_seconds"] + row["student_seconds"] for row in rows)
-        write_result(asked.out, seeds=[0], settings=settings, seconds=seconds, rows=rows)
-
-
-def zskt(words: list[str]) -> None:
-    """Run a command, unless it is finished."""
-    out = place(words)
-    if finished(words):
-        return
-    if words[0] == "distill" and (out / "settings.json").exists():
-        words = ["distill", "--resume", str(out)]
-    elif words[0] == "train":
-        words = [*words, "--overwrite"]
-    subprocess.run(["zskt", *words], check=True)
-
-
-def place(words: list[str]) -> Path:
-    """What a command writes."""
-    return Path(words[words.index("--out") + 1])
-
-
-def finished(words: list[str]) -> bool:
-    """Whether that is there, whole."""
-    out = place(words)
-    return out.is_file() or (out / "result.json").exists()
-
-
-def row_of(name: str, words: list[str]) -> dict[str, Any]:
+def row_of(name: str, taught: Path, run: Path, device: str) -> dict[str, Any]:
     """How good a student became, as its run's last look says."""
-    run = place(words)
     result = json.loads((run / "result.json").read_text())
     teacher, student = json.loads((run / "evaluation.json").read_text())["rows"][:2]
-    source = Path(words[words.index("--teacher") + 1])
-    taught = source if source.is_dir() else source.with_suffix("")
     return {
         "teacher": name,
-        "student": words[words.index("--student") + 1],
+        "student": json.loads((run / "settings.json").read_text())["student"],
         "teacher_parameters": teacher["parameters"],
         "student_parameters": student["parameters"],
         "teacher_accuracy": teacher["accuracy"],
         "student_accuracy": student["accuracy"],
         "agreement": student["agreement"],
-        "verdict": judged(signals_of(run)).word,
+        "verdict": zskt.verdict(run, device=device).word,
         "rounds": result["rows"][-1]["round"],
         "teacher_seconds": json.loads((taught / "result.json").read_text())["seconds"],
         "student_seconds": result["seconds"],
     }
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mnist", default="mnist")
+    parser.add_argument("--cifar10", default="cifar10")
+    parser.add_argument("--runs", type=Path, default=Path("runs/teachers"))
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--scale", type=float, default=1.0, help="so many times the length")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path, help="a file for the result as JSON")
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    """Run the cases that are asked for, and write them."""
+    asked = arguments()
+    where = resolve(asked.device)
+    asked.device = where.name
+    asked.runs.mkdir(parents=True, exist_ok=True)
+    rows, cases = [], {}
+    for name in asked.cases:
+        taught, run = CASES[name](asked)
+        rows.append(row_of(name, taught, run, where.name))
+        kept = [json.loads((it / "settings.json").read_text()) for it in (taught, run)]
+        cases[name] = dict(zip(("teacher", "student"), kept, strict=True))
+    print_table(rows)
+    if asked.out is not None:
+        settings = {"scale": asked.scale, "device": where.name, "cases": cases}
+        seconds = sum(row["teacher_seconds"] + row["student_seconds"] for row in rows)
+        write_result(
+            asked.out, seeds=[0], settings=settings, seconds=seconds, rows=rows, device=where.name
+        )
 
 
 if __name__ == "__main__":

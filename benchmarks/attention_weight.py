@@ -8,64 +8,52 @@ weight, with the accuracy for each number of images per class.
 """
 
 import argparse
+import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import torch
-from torch import nn
-
+import zskt
 from finetune_search import halves
 from zskt.cli.tables import print_table
-from zskt.data import balanced_subset, load_data
-from zskt.devices import make_fabric
+from zskt.devices import resolve
 from zskt.experiments.protocol import PROTOCOLS
-from zskt.measure.accuracy import Normalisation, accuracy, predict
-from zskt.networks import create
 from zskt.results import write_result
-from zskt.supervised.loop import epochs
 
 WEIGHTS = (0.0, 1000 / 16, 1000.0)
 
 
-def main() -> None:
-    """Try and write."""
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="mnist")
-    parser.add_argument("--protocol", default="mnist")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="mnist")
+    parser.add_argument("--scale", type=float, default=1.0, help="so many times the epochs")
     parser.add_argument("--per-class", type=int, nargs="+", default=[1, 10, 100])
     parser.add_argument("--seeds", type=int, nargs="+", default=[10, 11])
-    parser.add_argument("--out", type=Path)
-    asked = parser.parse_args()
-    start = time.monotonic()
-    protocol = PROTOCOLS[asked.protocol]
-    data, fabric = halves(load_data(asked.data)), make_fabric()
-    normalisation = Normalisation(data.mean, data.std)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path, help="a file for the result as JSON")
+    return parser.parse_args(words)
 
-    def fresh(name: str, seed: int) -> nn.Module:
-        torch.manual_seed(seed)
-        network = create(name, classes=data.classes, input_size=data.input_size)
-        return fabric.to_device(network).to(memory_format=torch.channels_last)
 
-    def judged(network: nn.Module) -> float:
-        return accuracy(predict(network, data.test, normalisation), data.test.labels)
-
-    teacher = fresh(protocol.pair[0], 0)
-    for _ in epochs(teacher, data, protocol.teacher, fabric):
-        pass
-    teacher = teacher.eval().requires_grad_(False)
+def search(asked: argparse.Namespace, folder: Path, device: str) -> tuple[list[dict], float]:
+    """A row for each weight, and the accuracy of the teacher; runs lie in a folder for a while."""
+    protocol = PROTOCOLS[asked.protocol].scaled(asked.scale)
+    common: dict[str, Any] = {"data": halves(zskt.load_data(asked.data)), "device": device}
+    common |= {"overwrite": True, "progress": False}
+    teacher = zskt.train(
+        protocol.pair[0], out=folder / "teacher", recipe=protocol.teacher, **common
+    )
 
     def taught(weight: float, count: int, seed: int) -> float:
-        student = fresh(protocol.pair[1], seed)
-        guidance = replace(protocol.guidance, distill_attention=weight)
-        lesson = guidance.lesson(teacher, student, data.input_size, fabric)
-        few = balanced_subset(data.train, count, seed)
-        recipe = replace(protocol.student, seed=seed)
-        for _ in epochs(student, data, recipe, fabric, few=few, lesson=lesson):
-            pass
-        return judged(student)
+        return zskt.train(
+            protocol.pair[1], out=folder / "student", recipe=replace(protocol.student, seed=seed),
+            per_class=count, distill_from=teacher.file,
+            guidance=replace(protocol.guidance, distill_attention=weight), **common,
+        ).test_accuracy  # fmt: skip
 
     rows: list[dict[str, Any]] = []
     for weight in WEIGHTS:
@@ -75,10 +63,23 @@ def main() -> None:
         }
         rows.append({"attention_weight": weight, **shares})
         print_table(rows)
-    settings = {**vars(asked), "out": None, "teacher_accuracy": judged(teacher)}
+    return rows, teacher.test_accuracy
+
+
+def main() -> None:
+    """Try and write."""
+    asked = arguments()
+    start = time.monotonic()
+    where = resolve(asked.device)
+    with tempfile.TemporaryDirectory() as folder:
+        rows, teacher_accuracy = search(asked, Path(folder), where.name)
     if asked.out is not None:
-        seconds = time.monotonic() - start
-        write_result(asked.out, seeds=asked.seeds, settings=settings, seconds=seconds, rows=rows)
+        settings = {**vars(asked), "out": None, "teacher_accuracy": teacher_accuracy}
+        settings |= {"device": where.name, "precision": where.precision}
+        write_result(
+            asked.out, seeds=asked.seeds, settings=settings, seconds=time.monotonic() - start,
+            rows=rows, device=where.name,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

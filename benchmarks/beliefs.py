@@ -2,35 +2,38 @@
 
     uv run python benchmarks/beliefs.py --student S --teacher T --data cifar10 --out FILE
 
-The literal loop is fp32 and contiguous (see literal_beliefs.py) and runs on a few images and
-targets; ours runs as `zskt beliefs` does, on more images and all targets. Both are counted in
-seconds per (image, target, step). Each pair of chunks gives one ratio; the median is the figure,
-the extremes its spread. With networks and data given, ours then runs in float32 on the same images,
-to tell by how much the fast precision moves the error; without, weights and images are random.
+The literal loop is fp32 and contiguous (see tests/reference/literal_beliefs.py) and runs on a few
+images and targets; ours runs as `zskt beliefs` does, on more images and all targets. Both are
+counted in seconds per (image, target, step). Each pair of chunks gives one ratio; the median is the
+figure, the extremes its spread. With networks and data given, ours then runs in float32 on the same
+images, to tell by how much the fast precision moves the error; without, weights and images are
+random.
 """
 
 import argparse
 import copy
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
-from literal_beliefs import literal_curves
 from torch import Tensor, nn
 
-from zskt.data.batches import normalise
-from zskt.devices import make_fabric, resolve
-from zskt.jobs.beliefs import read
-from zskt.measure.accuracy import predict
+from zskt import TeacherOptions
+from zskt.devices import Where, resolve, settled
+from zskt.jobs.beliefs import pair_of
 from zskt.measure.beliefs.curves import Curves, mean_transition_error, transition_curves
-from zskt.measure.beliefs.sampling import draw_starts, other_classes
+from zskt.measure.beliefs.sampling import other_classes, sample_agreed
 from zskt.networks import WideResNet
 from zskt.results import write_result
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "reference"))
+
+from literal_beliefs import literal_curves  # ty: ignore[import-not-found]
 
 
 @dataclass(frozen=True)
@@ -44,25 +47,27 @@ class Case:
     targets: Tensor
 
 
-def from_files(asked: argparse.Namespace, fabric: Fabric) -> Case:
+def from_files(asked: argparse.Namespace, where: Where) -> Case:
     """Networks and images as `zskt beliefs` takes them."""
-    paths = {"student": asked.student, "teacher": asked.teacher}
-    contenders, part = read(paths, asked.data, asked.data_dir, "test", fabric)
-    student, teacher = contenders["student"], contenders["teacher"]
-    space = student.normalisation
-    assert space == teacher.normalisation, "the literal loop knows only one"
-    said = [predict(it.network, part, space) for it in (student, teacher)]
-    starts = draw_starts(said[0], said[1], part.labels, images=asked.images)
-    images = normalise(part.images[starts.index], space.mean, space.std)
-    pair = f"{teacher.name} to {student.name}"
-    return Case(pair, student.network, teacher.network, images, starts.targets)
+    pair, part = pair_of(
+        asked.student, asked.teacher, TeacherOptions(), asked.data, asked.data_dir, "test", where
+    )
+    student, teacher = pair["student"], pair["teacher"]
+    assert student.normalisation == teacher.normalisation, "the literal loop knows only one"
+    logits = [each.predict(part) for each in (student, teacher)]
+    sampled = sample_agreed(*logits, part.labels, images=asked.images)
+    fewest = max(asked.chunks, asked.literal_images)
+    assert len(sampled.index) >= fewest, "the networks agree on too few images"
+    images = student.normalisation.normalised(part.images[sampled.index])
+    name = f"{teacher.name} to {student.name}"
+    return Case(name, student.network, teacher.network, images, sampled.targets)
 
 
-def made_up(asked: argparse.Namespace, fabric: Fabric) -> Case:
+def made_up(asked: argparse.Namespace, where: Where) -> Case:
     """The same with random weights and images."""
     torch.manual_seed(0)
     student, teacher = (
-        fabric.to_device(WideResNet(16, width, classes=10)).to(memory_format=torch.channels_last)
+        WideResNet(16, width, classes=10).to(where.device).to(memory_format=torch.channels_last)
         for width in (1, 2)
     )
     targets = other_classes(torch.arange(asked.images) % 10, 10)
@@ -70,12 +75,13 @@ def made_up(asked: argparse.Namespace, fabric: Fabric) -> Case:
     return Case("wrn-16-2 to wrn-16-1, random", student, teacher, images, targets)
 
 
-def ours(case: Case, chosen: Tensor, asked: argparse.Namespace, fabric: Fabric) -> Curves:
+def ours(case: Case, chosen: Tensor, asked: argparse.Namespace, where: Where) -> Curves:
     """Our curves of the chosen images."""
-    return transition_curves(
-        case.student, case.teacher, case.images[chosen], case.targets[chosen],
-        steps=asked.steps, batch_size=asked.batch_size, autocast=fabric.autocast,
-    )  # fmt: skip
+    with settled(where):
+        return transition_curves(
+            case.student, case.teacher, case.images[chosen], case.targets[chosen],
+            steps=asked.steps, batch_size=asked.batch_size, autocast=where.autocast,
+        )  # fmt: skip
 
 
 def literal_chunks(case: Case, asked: argparse.Namespace, device: torch.device) -> Iterator[int]:
@@ -92,16 +98,16 @@ def literal_chunks(case: Case, asked: argparse.Namespace, device: torch.device) 
         yield len(towards)
 
 
-def race(case: Case, asked: argparse.Namespace, fabric: Fabric) -> tuple[dict[str, Any], Curves]:
+def race(case: Case, asked: argparse.Namespace, where: Where) -> tuple[dict[str, Any], Curves]:
     """Times of both loops in turn, and our curves of all images."""
-    literal = literal_chunks(case, asked, fabric.device)
-    ours(case, torch.arange(min(8, len(case.images))), asked, fabric), next(literal)
+    literal = literal_chunks(case, asked, where.device)
+    ours(case, torch.arange(min(8, len(case.images))), asked, where), next(literal)
     times, found = [], []
     for chosen in torch.arange(len(case.images)).tensor_split(asked.chunks):
         before = time.perf_counter()
         targets = next(literal)
         between = time.perf_counter()
-        found.append(ours(case, chosen, asked, fabric))
+        found.append(ours(case, chosen, asked, where))
         mine = (time.perf_counter() - between) / (case.targets[chosen].numel() * asked.steps)
         times.append(((between - before) / (targets * asked.steps), mine))
     ratios = [theirs / mine for theirs, mine in times]
@@ -117,7 +123,7 @@ def race(case: Case, asked: argparse.Namespace, fabric: Fabric) -> tuple[dict[st
     return row, Curves(torch.cat(stepped), torch.cat(other))
 
 
-def arguments() -> argparse.Namespace:
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--student", type=Path, help="a run folder or a model file")
@@ -132,7 +138,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--chunks", type=int, default=3, help="of each loop, in turn")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, help="a file for the result as JSON")
-    asked = parser.parse_args()
+    asked = parser.parse_args(words)
     if len({asked.student is None, asked.teacher is None, asked.data is None}) > 1:
         parser.error("give --student, --teacher and --data, or none of them")
     if asked.chunks > min(asked.literal_images * asked.literal_targets, asked.images):
@@ -140,26 +146,26 @@ def arguments() -> argparse.Namespace:
     return asked
 
 
-def main() -> None:
+def main(words: Sequence[str] | None = None) -> None:
     """Time, print and write."""
-    asked = arguments()
+    asked = arguments(words)
     start = time.monotonic()
-    device, precision = resolve(asked.device, "auto")
-    fabric = make_fabric(device, precision)
-    case = from_files(asked, fabric) if asked.data else made_up(asked, fabric)
-    row, curves = race(case, asked, fabric)
-    row |= {"images": len(case.images), "precision": precision}
+    where = resolve(asked.device)
+    case = from_files(asked, where) if asked.data else made_up(asked, where)
+    row, curves = race(case, asked, where)
+    row |= {"images": len(case.images), "device": where.name, "precision": where.precision}
     if asked.data:
-        exact = ours(case, torch.arange(len(case.images)), asked, make_fabric(device, "32"))
+        exact = ours(case, torch.arange(len(case.images)), asked, resolve(where.name, "32"))
         row["error"] = mean_transition_error(curves).mean
         row["float32_error"] = mean_transition_error(exact).mean
         row["difference"] = row["error"] - row["float32_error"]
     print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
     if asked.out:
         settings = {key: str(it) if isinstance(it, Path) else it for key, it in vars(asked).items()}
+        settings |= {"device": where.name, "precision": where.precision}
         seconds = time.monotonic() - start
         write_result(
-            asked.out, seeds=[0], settings=settings, seconds=seconds, rows=[row], device=device
+            asked.out, seeds=[0], settings=settings, seconds=seconds, rows=[row], device=where.name
         )
 
 

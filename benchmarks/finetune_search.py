@@ -8,8 +8,9 @@ looked at. Each row is a recipe, with its accuracy for each number of images per
 """
 
 import argparse
-import copy
+import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -17,24 +18,21 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from zskt.supervised.guidance import KnowledgeDistillation
 
-from zskt.data import ImageData, Split, balanced_subset, load_data
-from zskt.devices import make_fabric
-from zskt.errors import UserError
-from zskt.jobs.finetune import FineTuning
+import zskt
+from zskt import FineTuning, FineTuningDistillation
+from zskt.data import ImageData, Split
+from zskt.devices import resolve
+from zskt.errors import DivergedError
 from zskt.measure.accuracy import accuracy, predict
-from zskt.measure.cost import normalisation_of
-from zskt.model_file import load, network_file, read_card
+from zskt.model_file import network_file, read_classifier_card
 from zskt.results import write_result
-from zskt.runs.folder import RunFolder
-from zskt.supervised.loop import epochs
 
 RATES = (0.003, 0.01, 0.03)
 LESSONS = {
-    "labels": None,
-    "labels and KD": KnowledgeDistillation(distill_attention=0.0),
-    "labels, KD and AT": KnowledgeDistillation(),
+    "labels": FineTuningDistillation(distill_share=0.0),
+    "labels and KD": FineTuningDistillation(),
+    "labels, KD and AT": FineTuningDistillation(distill_attention=1000.0),
 }
 
 
@@ -47,68 +45,80 @@ def halves(data: ImageData) -> ImageData:
     return replace(data, train=parts[0], test=parts[1])
 
 
-def main() -> None:
-    """Search and write."""
+def judged_by(data: ImageData, most: int) -> ImageData:
+    """The halves, of which at most so many images judge."""
+    halved = halves(data)
+    few = Split(halved.test.images[:most], halved.test.labels[:most])
+    return replace(halved, test=few)
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--data", default="digits")
     parser.add_argument("--per-class", type=int, nargs="+", default=[1, 10, 50])
+    parser.add_argument("--steps", type=int, default=FineTuning().steps)
     parser.add_argument("--seeds", type=int, nargs="+", default=[10, 11])
     parser.add_argument("--judged", type=int, default=5000, help="at most so many images judge")
-    parser.add_argument("--out", type=Path)
-    asked = parser.parse_args()
-    start = time.monotonic()
-    data = halves(load_data(asked.data))
-    data = replace(
-        data, test=Split(data.test.images[: asked.judged], data.test.labels[: asked.judged])
-    )
-    card = read_card(network_file(asked.run))
-    normalisation = normalisation_of(card)
-    data = replace(data, mean=normalisation.mean, std=normalisation.std)
-    fabric = make_fabric()
-    student = fabric.to_device(load(asked.run)).to(memory_format=torch.channels_last)
-    teacher = fabric.to_device(load(RunFolder(asked.run).settings()["teacher_path"]))
-    teacher = teacher.requires_grad_(False).to(memory_format=torch.channels_last)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path, help="a file for the result as JSON")
+    return parser.parse_args(words)
 
-    def tuned(
-        rate: float, guidance: KnowledgeDistillation | None, keep: bool, count: int, seed: int
-    ) -> float:
-        network = copy.deepcopy(student)
-        recipe = FineTuning(learning_rate=rate, keep_statistics=keep, seed=seed)
-        lesson = None
-        if guidance is not None:
-            lesson = guidance.lesson(teacher, network, card.input_size, fabric)
-        few = balanced_subset(data.train, count, seed)
+
+def search(
+    asked: argparse.Namespace, data: ImageData, folder: Path, device: str
+) -> list[dict[str, Any]]:
+    """A row for each recipe; runs lie in a folder for a while."""
+
+    def tuned(rate: float, lesson: str, keep: bool, count: int, seed: int) -> float:
+        recipe = FineTuning(steps=asked.steps, learning_rate=rate, keep_statistics=keep, seed=seed)
         try:
-            for _ in epochs(network, data, recipe, fabric, few=few, lesson=lesson):
-                pass
-        except UserError:
-            # It diverged, which is what a search is to find out.
+            return zskt.finetune(
+                asked.run, data=data, per_class=count, out=folder / "tuned", recipe=recipe,
+                guidance=LESSONS[lesson], device=device, overwrite=True, progress=False,
+            ).test_accuracy  # fmt: skip
+        except DivergedError:
+            # Which is what a search is to find out.
             return 0.0
-        return accuracy(predict(network, data.test, normalisation), data.test.labels)
 
-    before = accuracy(predict(student, data.test, normalisation), data.test.labels)
-    rows: list[dict[str, Any]] = [
-        {"lesson": "not tuned", **{f"m{count}_accuracy": before for count in asked.per_class}}
-    ]
-    for (name, guidance), rate, keep in product(LESSONS.items(), RATES, (False, True)):
+    rows = []
+    for lesson, rate, keep in product(LESSONS, RATES, (False, True)):
         row: dict[str, Any] = {
-            "lesson": name,
+            "lesson": lesson,
             "learning_rate": rate,
             "batch_norm": "kept" if keep else "moves",
         }
         for count in asked.per_class:
-            found = [tuned(rate, guidance, keep, count, seed) for seed in asked.seeds]
+            found = [tuned(rate, lesson, keep, count, seed) for seed in asked.seeds]
             row[f"m{count}_accuracy"] = fmean(found)
         row["mean_accuracy"] = fmean(row[f"m{count}_accuracy"] for count in asked.per_class)
         rows.append(row)
         print(row, flush=True)
-    rows.sort(key=lambda row: -row.get("mean_accuracy", 0.0))
+    return sorted(rows, key=lambda row: -row["mean_accuracy"])
+
+
+def main() -> None:
+    """Search and write."""
+    asked = arguments()
+    start = time.monotonic()
+    where = resolve(asked.device)
+    data = judged_by(zskt.load_data(asked.data), asked.judged)
+    normalisation = read_classifier_card(network_file(asked.run)).known_normalisation()
+    before = accuracy(predict(zskt.load(asked.run), data.test, normalisation), data.test.labels)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = search(asked, data, Path(folder), where.name)
+    rows.append(
+        {"lesson": "not tuned", **{f"m{count}_accuracy": before for count in asked.per_class}}
+    )
     if asked.out:
-        settings = {"run": str(asked.run), "data": asked.data, "steps": FineTuning().steps}
+        settings = {"run": str(asked.run), "data": asked.data, "steps": asked.steps}
         settings |= {"per_class": asked.per_class, "judged": len(data.test)}
-        seconds = time.monotonic() - start
-        write_result(asked.out, seeds=asked.seeds, settings=settings, seconds=seconds, rows=rows)
+        settings |= {"device": where.name, "precision": where.precision}
+        write_result(
+            asked.out, seeds=asked.seeds, settings=settings, seconds=time.monotonic() - start,
+            rows=rows, device=where.name,
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

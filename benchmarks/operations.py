@@ -9,19 +9,21 @@ in the precision of the run, measured here; the floor is the count divided by it
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from cycle import PAIRS, SIZE, our_rounds
+from zskt.devices import Where, resolve
 from zskt.networks import WideResNet
 from zskt.results import write_result
 
 
-def operations_of_a_round(teacher: WideResNet, student: WideResNet) -> float:
+def operations_of_a_round(teacher: WideResNet, student: WideResNet, where: Where) -> float:
     """Giga-operations of one round of ours."""
-    rounds = our_rounds(teacher, student)
+    rounds = our_rounds(teacher, student, where)
     next(rounds)
     with FlopCounterMode(display=False) as counter:
         next(rounds)
@@ -39,17 +41,24 @@ def peak(dtype: torch.dtype, side: int = 4096) -> float:
     return 2 * side**3 / 1e9 / min(seconds)
 
 
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", nargs="+", choices=PAIRS, default=list(PAIRS))
+    parser.add_argument("--out", type=Path, help="a file for the result as JSON")
+    return parser.parse_args(words)
+
+
 def main() -> None:
     """Count, measure the peak, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, help="a file for the result as JSON")
-    asked = parser.parse_args()
+    asked = arguments()
     start = time.monotonic()
+    where = resolve("cpu")
     peaks = {"bf16": peak(torch.bfloat16), "fp32": peak(torch.float32)}
     rows = []
-    for name, sizes in PAIRS.items():
-        teacher, student = (WideResNet(*size, classes=10) for size in sizes)
-        counted = operations_of_a_round(teacher, student)
+    for name in asked.pairs:
+        teacher, student = (WideResNet(*size, classes=10) for size in PAIRS[name])
+        counted = operations_of_a_round(teacher, student, where)
         row = {"pair": name, "giga_operations": round(counted, 1)}
         for precision, rate in peaks.items():
             row[f"{precision}_peak_giga_per_second"] = round(rate)
@@ -57,9 +66,16 @@ def main() -> None:
         rows.append(row)
         print(row, flush=True)
     if asked.out:
-        settings = {"batch_size": 128, "input_size": SIZE}
+        settings = {
+            "batch_size": 128,
+            "input_size": SIZE,
+            "device": where.name,
+            "precision": where.precision,
+        }
         seconds = time.monotonic() - start
-        write_result(asked.out, seeds=[], settings=settings, seconds=seconds, rows=rows)
+        write_result(
+            asked.out, seeds=[], settings=settings, seconds=seconds, rows=rows, device=where.name
+        )
 
 
 if __name__ == "__main__":

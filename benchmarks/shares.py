@@ -5,11 +5,13 @@ uv run python benchmarks/shares.py --out results/shares.json
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from cycle import PAIRS, SIZE, our_rounds
+from zskt.devices import Where, resolve, settled
 from zskt.networks import WideResNet
 from zskt.results import write_result
 
@@ -28,9 +30,9 @@ KINDS = {
 }
 
 
-def shares(teacher: WideResNet, student: WideResNet) -> dict[str, float]:
+def shares(teacher: WideResNet, student: WideResNet, where: Where) -> dict[str, float]:
     """Share of one round's processor time for each kind of operation, the largest first."""
-    rounds = our_rounds(teacher, student)
+    rounds = our_rounds(teacher, student, where)
     next(rounds)
     with torch.profiler.profile() as profiler:
         next(rounds)
@@ -43,16 +45,24 @@ def shares(teacher: WideResNet, student: WideResNet) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda pair: -pair[1]))
 
 
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", nargs="+", choices=PAIRS, default=list(PAIRS))
+    parser.add_argument("--out", type=Path, help="a file for the result as JSON")
+    return parser.parse_args(words)
+
+
 def main() -> None:
     """Profile, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, help="a file for the result as JSON")
-    asked = parser.parse_args()
+    asked = arguments()
     start = time.monotonic()
-    found = {
-        pair: shares(*(WideResNet(*size, classes=10) for size in sizes))
-        for pair, sizes in PAIRS.items()
-    }
+    where = resolve("cpu")
+    with settled(where):
+        found = {
+            pair: shares(*(WideResNet(*size, classes=10) for size in PAIRS[pair]), where=where)
+            for pair in asked.pairs
+        }
     first = next(iter(found.values()))
     rows = [
         {"operation": kind, **{f"{pair}, share": round(of[kind], 4) for pair, of in found.items()}}
@@ -61,9 +71,16 @@ def main() -> None:
     for row in rows:
         print(row)
     if asked.out:
-        settings = {"batch_size": 128, "input_size": SIZE}
+        settings = {
+            "batch_size": 128,
+            "input_size": SIZE,
+            "device": where.name,
+            "precision": where.precision,
+        }
         seconds = time.monotonic() - start
-        write_result(asked.out, seeds=[], settings=settings, seconds=seconds, rows=rows)
+        write_result(
+            asked.out, seeds=[], settings=settings, seconds=seconds, rows=rows, device=where.name
+        )
 
 
 if __name__ == "__main__":

@@ -12,20 +12,19 @@ OUT-words.json, how the runs did that were called good, doubtful and failed.
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any, get_args
 
+import zskt
+from zskt import ZSKT, Run
 from zskt.cli.tables import print_table
-from zskt.distillation.run import Run
-from zskt.experiments.protocol import PROTOCOLS
+from zskt.devices import resolve
+from zskt.experiments.protocol import PROTOCOLS, shorter
 from zskt.jobs.demo import METHOD, STUDENT
-from zskt.jobs.distill import distill_command
-from zskt.jobs.train import train_command
-from zskt.jobs.verdict import signals_of
-from zskt.measure.verdict.judgement import Word, judged
-from zskt.methods import ZSKT
+from zskt.measure.verdict.judgement import Word
 from zskt.results import write_result
 
 WEAK: tuple[dict[str, Any], ...] = (
@@ -42,35 +41,46 @@ SHORT = (10, 30, 100, 300)
 CIFAR = replace(PROTOCOLS["cifar10"].method, fresh_noise=True)
 
 
-def main() -> None:
-    """Make the runs, measure and write."""
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mnist", default="mnist")
     parser.add_argument("--cifar10", default="cifar10")
     parser.add_argument("--runs", type=Path, default=Path("runs/verdict"))
     parser.add_argument("--also", type=Path, nargs="*", default=[])
     parser.add_argument("--only", nargs="+", default=["digits", "mnist", "cifar10"])
-    parser.add_argument("--out", type=Path)
-    asked = parser.parse_args()
+    parser.add_argument("--scale", type=float, default=1.0, help="so many times the rounds")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path, help="a file for the result as JSON")
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    """Make the runs, measure and write."""
+    asked = arguments()
     start = time.monotonic()
+    where = resolve(asked.device)
+    asked.device = where.name
     if "digits" in asked.only:
-        study(asked.runs, TEACHER, STUDENT, "digits", METHOD, (*SHORT, 400), 100)
+        study(asked, TEACHER, STUDENT, "digits", METHOD, (*SHORT, 400), 100)
     if "mnist" in asked.only:
         protocol, teacher = PROTOCOLS["mnist"], asked.runs / "mnist-teacher"
         if not (teacher / "result.json").exists():
-            train_command("lenet", data=asked.mnist, out=teacher, recipe=protocol.teacher)
-        study(asked.runs, str(teacher), "lenet", asked.mnist, protocol.method, (*SHORT, 1000), 300)
+            recipe = shorter(protocol.teacher, asked.scale)
+            zskt.train("lenet", data=asked.mnist, out=teacher, recipe=recipe, device=where.name)
+        study(asked, str(teacher), "lenet", asked.mnist, protocol.method, (*SHORT, 1000), 300)
     if "cifar10" in asked.only:
         teacher = "teachers/wrn-16-2.safetensors"
-        study(asked.runs, teacher, "wrn-16-1", asked.cifar10, CIFAR, SHORT[:2], 30, weak=())
+        study(asked, teacher, "wrn-16-1", asked.cifar10, CIFAR, SHORT[:2], 30, weak=())
     students = [it for folder in (asked.runs, *asked.also) for it in folder.glob("*/student.*")]
-    rows = [row_of(student.parent) for student in sorted(students)]
+    rows = [row_of(student.parent, where.name) for student in sorted(students)]
     ranks, words = correlations(rows), by_word(rows)
     print_table(ranks)
     print_table(words)
     if asked.out is not None:
         settings = {"runs": str(asked.runs), "also": [str(run) for run in asked.also]}
-        about: dict[str, Any] = {"seeds": [0], "settings": settings}
+        settings |= {"scale": asked.scale, "device": where.name}
+        about: dict[str, Any] = {"seeds": [0], "settings": settings, "device": where.name}
         about["seconds"] = time.monotonic() - start
         write_result(asked.out, rows=rows, **about)
         write_result(asked.out.with_stem(asked.out.stem + "-ranks"), rows=ranks, **about)
@@ -78,7 +88,7 @@ def main() -> None:
 
 
 def study(
-    runs: Path,
+    asked: argparse.Namespace,
     teacher: str,
     student: str,
     data: str,
@@ -91,15 +101,17 @@ def study(
     wanted = [({}, rounds) for rounds in lengths] + [(changes, weak_length) for changes in weak]
     for changes, rounds in wanted:
         words = [f"{name.replace('_', '-')}-{value}" for name, value in changes.items()]
-        out = runs / "-".join([Path(data).stem, *words, f"rounds-{rounds}"])
+        out = asked.runs / "-".join([Path(data).stem, *words, f"rounds-{rounds}"])
         if not (out / "result.json").exists():
-            distill_command(
-                teacher=teacher, student=student, out=out, settings=replace(method, **changes),
-                run=Run(rounds=rounds, evaluate_every=rounds), data=data, overwrite=True,
+            rounds = max(1, round(rounds * asked.scale))
+            zskt.distill(
+                teacher, student, out=out, method=replace(method, **changes),
+                run=Run(rounds=rounds, evaluate_every=rounds, device=asked.device), data=data,
+                overwrite=True,
             )  # fmt: skip
 
 
-def row_of(run: Path) -> dict[str, Any]:
+def row_of(run: Path, device: str) -> dict[str, Any]:
     """The signals of a run beside how good its student is."""
     settings = json.loads((run / "settings.json").read_text())
     looked = json.loads((run / "evaluation.json").read_text())["rows"]
@@ -107,8 +119,8 @@ def row_of(run: Path) -> dict[str, Any]:
     rounds = settings["run"]["rounds"]
     row = {"run": run.name, "data": Path(settings["data"]).stem, "rounds": rounds}
     row |= {"test_accuracy": student, "share": student / teacher}
-    signals = signals_of(run)
-    return {**row, "verdict": judged(signals).word, **signals}
+    judged = zskt.verdict(run, device=device)
+    return {**row, "verdict": judged.word, **judged.signals}
 
 
 def correlations(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

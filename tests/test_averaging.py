@@ -5,15 +5,14 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from players import SIZE, same_weights
-from zskt.distillation.loop import distill
-from zskt.distillation.memory import bytes_of_a_round
-from zskt.distillation.run import Run
-from zskt.methods import ZSKT
+from zskt import Run, distill, load_teacher
+from zskt.distillation.memory import estimated_bytes, measured_bytes
+from zskt.methods.zskt import ZSKT
 from zskt.model_file import load
 from zskt.networks import create
-from zskt.networks.generator import Generator
 
 METHOD = ZSKT(batch_size=4, generator_width=8, student_steps=2)
 TINY = {"device": "cpu", "precision": "32", "rounds": 8}
@@ -21,21 +20,26 @@ TINY = {"device": "cpu", "precision": "32", "rounds": 8}
 
 def networks():
     torch.manual_seed(0)
-    return (create(name, classes=5, input_size=SIZE) for name in ("resnet-8", "wrn-10-1"))
+    teacher, student = (
+        create(name, classes=5, input_size=SIZE) for name in ("resnet-8", "wrn-10-1")
+    )
+    return load_teacher(teacher, input_size=SIZE), student
 
 
-def test_the_average_follows_the_student(tmp_path):
+def test_the_average_follows_the_student(tmp_path, monkeypatch):
     """Against the recursion in the file's docstring, a quarter of eight rounds back."""
     teacher, student = networks()
     past = []
+    update = AveragedModel.update_parameters
 
-    def look(number, student):
+    def watched(self, student):
         past.append(copy.deepcopy(student.state_dict()))
-        return {}
+        update(self, student)
 
+    monkeypatch.setattr(AveragedModel, "update_parameters", watched)
     made = distill(
-        teacher, student, input_size=SIZE, method=METHOD, measure=look, out=tmp_path / "run",
-        run=Run(**TINY, evaluate_every=1, average_over=0.25), progress=False,
+        teacher, student, method=METHOD, out=tmp_path / "run",
+        run=Run(**TINY, average_over=0.25), progress=False,
     )  # fmt: skip
     expected = past[0]
     for weights in past[1:]:
@@ -56,11 +60,13 @@ def test_the_average_survives_a_restart(tmp_path):
     kept = {}
     for name, stops in {"whole": (8,), "parts": (3, 8)}.items():
         teacher, student = networks()
-        for number, until in enumerate(stops):
-            made = distill(
-                teacher, student, input_size=SIZE, method=METHOD, out=tmp_path / name,
-                run=Run(**TINY, until=until), resume=number > 0, progress=False,
-            )  # fmt: skip
+        made = distill(
+            teacher, student, method=METHOD, out=tmp_path / name,
+            run=Run(**TINY, until=stops[0]), progress=False,
+        )  # fmt: skip
+        for until in stops[1:]:
+            run = Run(device="cpu", until=until)
+            made = distill(teacher, student, resume=tmp_path / name, run=run, progress=False)
         kept[name] = made.average
     assert same_weights(kept["whole"], kept["parts"])
 
@@ -68,7 +74,7 @@ def test_the_average_survives_a_restart(tmp_path):
 def test_no_average(tmp_path):
     teacher, student = networks()
     made = distill(
-        teacher, student, input_size=SIZE, method=METHOD, out=tmp_path / "run",
+        teacher, student, method=METHOD, out=tmp_path / "run",
         run=Run(**TINY, average_over=0, until=1), progress=False,
     )  # fmt: skip
     assert made.average is None
@@ -76,23 +82,32 @@ def test_no_average(tmp_path):
 
 
 def test_memory_grows_with_the_batch():
-    """Known to the byte for a linear teacher and student on top of the generator."""
-    generator = Generator((1, 8, 8), 10, width=8)
-    flat = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
-    small, large = (bytes_of_a_round(generator, flat, flat, size) for size in (1, 65))
-    weights = 16 * (
-        sum(p.numel() for p in generator.parameters())
-        + 2 * sum(p.numel() for p in flat.parameters())
-    )
-    of_one = small - weights
-    assert large - weights == 65 * of_one
-    # At least the maps before and after the one upsampling, four bytes for each number.
-    assert of_one >= 4 * (8 * 16 + 8 * 64 + 4 * 64 + 64)
-    deeper = nn.Sequential(flat, nn.Tanh(), nn.Linear(3, 3))
-    assert bytes_of_a_round(generator, deeper, flat, 65) > large
+    """Known to the byte: of a frozen teacher the weights alone, of what is trained four copies."""
+    teacher = nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.Tanh(), nn.Linear(3, 3))
+    student = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    small, large = (estimated_bytes(teacher, student, (1, 8, 8), size) for size in (1, 65))
+    numbers = [sum(p.numel() for p in each.parameters()) for each in (teacher, student)]
+    weights = 4 * (numbers[0] + 4 * numbers[1])
+    # The backward pass to the images needs what tanh gave, three floats for each image.
+    assert small - weights == 4 * 3
+    assert large - weights == 65 * 4 * 3
+    assert all(p.requires_grad for p in teacher.parameters())
+
+
+def test_the_first_round_is_measured_and_told(monkeypatch, capsys):
+    """The estimate before the start is corrected."""
+    teacher, student = networks()
+    assert 10**8 < measured_bytes(torch.device("cpu")) < 10**11
+    monkeypatch.setattr("zskt.jobs.distill_run.MUCH_MEMORY", 0)
+    monkeypatch.setattr("zskt.distillation.loop.MUCH_MEMORY", 0)
+    monkeypatch.setattr("zskt.distillation.loop.measured_bytes", lambda device: 1_234_000_000)
+    distill(teacher, student, method=METHOD, run=Run(**TINY, until=2))
+    told = capsys.readouterr()
+    assert "A round needs about" in told.out
+    assert told.err.count("By the end of the first round 1.2 GB of memory were taken.") == 1
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5])
 def test_shares_only(share):
-    with pytest.raises(ValueError, match="--average-over"):
+    with pytest.raises(ValueError, match="`average_over`"):
         Run(average_over=share)

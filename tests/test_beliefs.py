@@ -15,11 +15,10 @@ from players import SIZE, same_weights
 from zskt import UserError
 from zskt.cli import main
 from zskt.data import load_data
-from zskt.data.batches import normalise
-from zskt.devices import make_fabric
-from zskt.measure.accuracy import Normalisation, Translated
+from zskt.devices import resolve
+from zskt.images import Normalisation, Translated
 from zskt.measure.beliefs.curves import Curves, mean_transition_error, transition_curves
-from zskt.measure.beliefs.sampling import draw_starts, other_classes
+from zskt.measure.beliefs.sampling import other_classes, sample_agreed
 from zskt.model_file import Card, write_network
 from zskt.networks import create
 from zskt.report.beliefs import mean_curves, single_curves
@@ -138,7 +137,7 @@ def test_progress_counts_every_step(lived, images, targets):
 
 
 def test_bf16_is_for_the_networks_only(lived, images, targets):
-    autocast = make_fabric("cpu", "bf16").autocast
+    autocast = resolve("cpu", "bf16").autocast
     exact = transition_curves(*lived, images, targets, steps=3)
     fast = transition_curves(*lived, images, targets, steps=3, autocast=autocast)
     assert not torch.equal(exact.stepped, fast.stepped)
@@ -147,7 +146,7 @@ def test_bf16_is_for_the_networks_only(lived, images, targets):
 
 
 def test_numbers_that_are_not_finite(lived, images, targets):
-    with pytest.raises(UserError, match="smaller --step-size"):
+    with pytest.raises(UserError, match="smaller `step_size`"):
         transition_curves(*lived, images, targets, steps=3, step_size=1e300)
 
 
@@ -157,19 +156,19 @@ LABELS = torch.tensor([0, 0, 2, 0, 1, 1])
 
 
 def test_only_images_on_which_both_agree_are_drawn():
-    starts = draw_starts(LOGITS, OTHERS, LABELS)
+    starts = sample_agreed(LOGITS, OTHERS, LABELS)
     assert sorted(starts.index.tolist()) == [0, 1, 3, 5]
     assert starts.start.tolist() == LOGITS.argmax(1)[starts.index].tolist()
-    draws = {tuple(draw_starts(LOGITS, OTHERS, LABELS, images=2, seed=s).index) for s in range(9)}
+    draws = {tuple(sample_agreed(LOGITS, OTHERS, LABELS, images=2, seed=s).index) for s in range(9)}
     assert all(len(draw) == 2 for draw in draws)
     assert len(draws) > 1
     with pytest.raises(UserError, match="agree on no image"):
-        draw_starts(LOGITS[:1], LOGITS[1:2], LABELS[:1])
+        sample_agreed(LOGITS[:1], LOGITS[1:2], LABELS[:1])
 
 
 def test_relative_to_the_prediction_or_to_the_label():
     for relative_to, left in (("predicted", LOGITS.argmax(1)), ("true", LABELS)):
-        starts = draw_starts(LOGITS, OTHERS, LABELS, relative_to=relative_to)
+        starts = sample_agreed(LOGITS, OTHERS, LABELS, relative_to=relative_to)
         for index, targets in zip(starts.index, starts.targets, strict=True):
             assert targets.tolist() == [j for j in range(3) if j != left[index]]
 
@@ -181,8 +180,8 @@ def test_images_in_another_normalisation(teacher):
         Normalisation((0.4,) * 3, (0.2,) * 3),
     )
     pixels = torch.randint(0, 256, (2, *SIZE), dtype=torch.uint8)
-    theirs = Translated(teacher, own, given)(normalise(pixels, given.mean, given.std))
-    torch.testing.assert_close(theirs, teacher(normalise(pixels, own.mean, own.std)))
+    theirs = Translated(teacher, own, given)(given.normalised(pixels))
+    torch.testing.assert_close(theirs, teacher(own.normalised(pixels)))
 
 
 def test_pictures_show_what_was_measured():
@@ -235,7 +234,7 @@ def test_the_command_leaves_curves_pictures_and_a_result(tmp_path, files, capsys
     assert "mean transition error 0." in said
     assert "(standard error over 5 images), K = 3, xi = 1" in said
     assert {file.name for file in out.iterdir()} == {
-        "curves.npz", "beliefs.png", "single.png", "result.json"
+        "curves.npz", "beliefs.png", "single.png", "result.json", "settings.json"
     }  # fmt: skip
     curves = np.load(out / "curves.npz")
     assert curves["student"].shape == curves["teacher"].shape == (5, 9, 3)
@@ -281,7 +280,7 @@ def test_curves_are_kept_unless_overwritten(tmp_path, files, capsys):
     assert "smaller --step-size" in capsys.readouterr().err
     assert {file: file.read_bytes() for file in out.iterdir()} == before
     assert run(files, out, *more, "--seed", 1, "--overwrite") == 0
-    (out / "curves.npz").unlink()
+    (out / "settings.json").unlink()
     assert run(files, out, *more, "--overwrite") == 2
     assert "holds other files" in capsys.readouterr().err
     assert run(files, files[0] / "below", *more) == 2

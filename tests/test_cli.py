@@ -408,7 +408,7 @@ def test_the_teachers_folder_is_not_overwritten(tmp_path, data, capsys):
     recipe = ("--epochs", 1, "--batch-size", 16, "--device", "cpu")
     assert zskt("train", "resnet-8", "--data", data, "--out", out, *recipe) == 0
     assert zskt(*few(out, out, "--overwrite")) == 2
-    assert "which is to be written" in capsys.readouterr().err
+    assert "holds a run of zskt train" in capsys.readouterr().err
     assert load(out)(torch.zeros(1, *SIZE)).shape == (1, 3)
 
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from zskt.data import ImageData, Split, load_data
-from zskt.data.batches import augment, normalise, shuffled
+from zskt.data.batches import augment, shuffled
 from zskt.data.image_data import pixel_statistics
 from zskt.errors import UserError
+from zskt.images import Normalisation
 
 
 def arrays(**changes):
@@ -202,7 +203,7 @@ def test_batches_hold_every_image_once():
 def test_normalised_training_images_have_mean_zero_and_deviation_one():
     images = torch.randint(0, 256, (50, 3, 8, 8), dtype=torch.uint8)
     mean, std = pixel_statistics(images)
-    normalised = normalise(images, mean, std)
+    normalised = Normalisation(mean, std).normalised(images)
     torch.testing.assert_close(normalised.mean((0, 2, 3)), torch.zeros(3), atol=1e-4, rtol=0)
     torch.testing.assert_close(
         normalised.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-4, rtol=0

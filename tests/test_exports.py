@@ -9,14 +9,14 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
-from zskt.exports.pixels import as_taken
 
 from players import zskt
 from zskt.data import load_data
-from zskt.exports.formats import ENDS, RUNNERS, WRITERS, largest_difference
-from zskt.jobs import export
-from zskt.measure.accuracy import Normalisation, Translated
-from zskt.measure.cost import latencies, multiply_accumulates, qualities
+from zskt.exports.formats import RUNNERS, WRITERS, largest_difference
+from zskt.exports.names import ENDS
+from zskt.images import Normalisation, Translated, as_taken
+from zskt.measure.accuracy import qualities
+from zskt.measure.cost import latencies, multiply_accumulates
 from zskt.model_file import Card, load, write_network
 from zskt.networks import create
 from zskt.teachers.load import load_teacher
@@ -70,9 +70,7 @@ def test_every_format_says_what_the_student_says(run, tmp_path, data, capsys, fo
     shares = [line.split()[-1] for line in said.splitlines() if line.startswith("accuracy")]
     assert shares[0] == shares[1]
     if pixels == "0-255":
-        wanted = as_taken(
-            images, Card(architecture=None, input_size=SIZE, mean=MEAN, std=STD), pixels
-        )
+        wanted = as_taken(images, Normalisation(MEAN, STD), pixels)
         back = (wanted / 255 - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
         torch.testing.assert_close(
             RUNNERS[form](file, wanted), student(back).detach(), rtol=1e-3, atol=1e-4
@@ -95,9 +93,8 @@ def test_8_bits_are_calibrated_on_generated_images(run, tmp_path, data, capsys):
 
     kinds = {node.op_type for node in onnx.load(small).graph.node}
     assert "QuantizeLinear" in kinds
-    card = Card(architecture=None, input_size=SIZE, mean=MEAN, std=STD)
-    drawn = load(run / "generator.safetensors")(torch.randn(6, 100)).detach()
-    images = as_taken(drawn, card, "0-1")
+    drawn = load(run / "source.safetensors")(torch.randn(6, 100)).detach()
+    images = as_taken(drawn, Normalisation(MEAN, STD), "0-1")
     wanted = Translated(load(run), Normalisation(MEAN, STD), Normalisation((0.0,) * 3, (1.0,) * 3))(
         images
     )
@@ -148,7 +145,7 @@ def test_a_file_that_says_something_else_is_refused(run, tmp_path, capsys, monke
     """And what was there before stays."""
     file = tmp_path / "student.onnx"
     file.write_text("before")
-    monkeypatch.setattr(export, "largest_difference", lambda *given: 0.5)
+    monkeypatch.setattr("zskt.exports.formats.largest_difference", lambda *given: 0.5)
     assert zskt("export", run, "--out", file, "--overwrite") == 2
     assert "above the tolerance" in capsys.readouterr().err
     assert file.read_text() == "before"
@@ -206,7 +203,8 @@ def test_images_out(run, tmp_path, capsys, monkeypatch):
     assert (first == images[0]).all()
     np.testing.assert_allclose(told["probabilities"], shares[0], rtol=1e-6)
     files = sorted(Path("images/train").glob("*/*.png"), key=lambda file: file.name)
-    assert [(np.asarray(Image.open(file)) == images[n]).all() for n, file in enumerate(files)]
+    assert len(files) == 20
+    assert all((np.asarray(Image.open(file)) == images[n]).all() for n, file in enumerate(files))
     assert not Path("images/train/a").exists()
     assert len(json.loads(Path("images/probabilities.json").read_text())["images"]) == 20
     # The file is data like any other; so is the folder for `--data folder:`.

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from test_cli import RESULT_KEYS, zskt
-from zskt.measure.accuracy import Normalisation
+from zskt.images import Normalisation
 from zskt.measure.noise import noise_predictions, uniform_noise
 from zskt.model_file import Card, write_network
 from zskt.networks import create
@@ -101,7 +101,7 @@ def test_the_folder_of_a_network_is_not_overwritten(tmp_path, capsys):
     file = written(run, "model", "resnet-8", 0)
     (run / "settings.json").write_text("{}")
     assert zskt("noise-predictions", run, "--out", run, "--overwrite") == 2
-    assert "a network lies in" in capsys.readouterr().err
+    assert "which is to be written" in capsys.readouterr().err
     assert file.exists()
     (tmp_path / "mine" / "notes").mkdir(parents=True)
     assert zskt("noise-predictions", run, "--out", tmp_path / "mine", "--overwrite") == 2

@@ -6,14 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from zskt.supervised.guidance import KnowledgeDistillation
 
 from zskt.data import ImageData, Split, balanced_subset
-from zskt.devices import attention_kernel, make_fabric
+from zskt.devices import resolve, settled
 from zskt.errors import UserError
-from zskt.measure.accuracy import Normalisation, accuracy, agreement, confusion, predict
+from zskt.images import Normalisation
+from zskt.measure.accuracy import accuracy, agreement, calibration_error, confusion, predict
 from zskt.networks import create
-from zskt.supervised.loop import Recipe, drops, epochs, one_cycle
+from zskt.supervised.loop import drops, epochs, one_cycle
+from zskt.supervised.losses import with_teacher
+from zskt.supervised.recipe import KnowledgeDistillation, Recipe
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def trained(data, **changes):
     torch.manual_seed(0)
     network = create("wrn-10-1", classes=2, input_size=(1, 8, 8))
     recipe = Recipe(epochs=6, batch_size=16, padding=1, learning_rate=0.05, **changes)
-    return network, list(epochs(network, data, recipe, make_fabric("cpu", "32")))
+    return network, list(epochs(network, data, recipe, resolve("cpu", "32")))
 
 
 def test_a_network_learns(data):
@@ -52,7 +54,7 @@ def test_the_first_step_of_adamw_has_the_length_of_the_rate(data):
     recipe = Recipe(
         optimizer="adamw", learning_rate=0.01, schedule="drops", steps=1, weight_decay=0
     )
-    list(epochs(network, data, recipe, make_fabric("cpu", "32")))
+    list(epochs(network, data, recipe, resolve("cpu", "32")))
     moved = (network.head.weight.detach() - before).abs()
     assert moved.median() == pytest.approx(0.01, rel=0.01)
 
@@ -63,7 +65,7 @@ def test_the_shortest_trainings(data, count):
     recipe = Recipe(epochs=1, batch_size=16)
     network = create("wrn-10-1", classes=2, input_size=(1, 8, 8))
     short = ImageData(few, data.test, data.class_names, data.mean, data.std)
-    (loss,) = epochs(network, short, recipe, make_fabric("cpu", "32"))
+    (loss,) = epochs(network, short, recipe, resolve("cpu", "32"))
     assert loss > 0
 
 
@@ -92,6 +94,27 @@ def test_measures():
     assert confusion(logits, others) == [[1, 0, 0], [0, 1, 0], [0, 1, 1]]
 
 
+def test_the_calibration_error_by_hand():
+    """Two bins: five images at 90 % of which three are right, five at 60 % of which all are."""
+    shares = torch.tensor([[0.9, 0.1]] * 5 + [[0.6, 0.4]] * 5)
+    labels = torch.tensor([0, 0, 0, 1, 1] + [0] * 5)
+    assert calibration_error(shares.log(), labels) == pytest.approx((0.3 + 0.4) / 2)
+    assert calibration_error(100 * torch.eye(2), torch.tensor([0, 1])) == pytest.approx(0)
+    # Some classes are predicted by nobody.
+    assert confusion(torch.eye(4)[[0, 0]], torch.eye(4)[[0, 2]])[0] == [1, 0, 1, 0]
+
+
+def test_process_wide_flags_are_put_back(monkeypatch):
+    monkeypatch.setattr("torch.backends.cudnn.allow_tf32", True)
+    for precision, allowed in {"32": False, "bf16": True}.items():
+        with settled(resolve("cpu", precision)):
+            assert torch.backends.cudnn.allow_tf32 is allowed
+        assert torch.backends.cudnn.allow_tf32
+    with pytest.raises(KeyError), settled(resolve("cpu", "32")):
+        raise KeyError
+    assert torch.backends.cudnn.allow_tf32
+
+
 def test_predicting_leaves_the_network_as_it_was(data):
     network = create("wrn-10-1", classes=2, input_size=(1, 8, 8)).train()
     before = network.bn.running_mean.clone()
@@ -103,7 +126,7 @@ def test_predicting_leaves_the_network_as_it_was(data):
 def test_transformers_attend_by_matrix_products_in_bf16_on_a_cpu_only():
     fused = torch.backends.cuda.flash_sdp_enabled  # said of every device
     for precision, kept in {"bf16": False, "32": True}.items():
-        with attention_kernel(make_fabric("cpu", precision)):
+        with settled(resolve("cpu", precision)):
             assert fused() is kept
         assert fused()
 
@@ -113,12 +136,12 @@ def test_they_do_in_training(data):
     network = create("wrn-10-1", classes=2, input_size=(1, 8, 8))
     seen = []
 
-    def lesson(images, labels):
+    def loss_of(images, labels):
         seen.append(torch.backends.cuda.flash_sdp_enabled())
         return F.cross_entropy(network(images), labels)
 
     recipe = Recipe(steps=2, batch_size=16, learning_rate=0.01)
-    list(epochs(network, data, recipe, make_fabric("cpu", "bf16"), lesson=lesson))
+    list(epochs(network, data, recipe, resolve("cpu", "bf16"), loss_of=loss_of))
     assert seen == [False, False]
 
 
@@ -149,17 +172,17 @@ def test_few_images_are_seen_as_long_as_many(data, monkeypatch):
     seen = []
     few = balanced_subset(data.train, 2, 0)
 
-    def lesson(images, labels):
+    def loss_of(images, labels):
         seen.append(len(images))
         return network(images).sum() * 0
 
     network = create("wrn-10-1", classes=2, input_size=(1, 8, 8))
     recipe = Recipe(epochs=3, batch_size=16)
-    fabric = make_fabric("cpu", "32")
-    list(epochs(network, data, recipe, fabric, few=few, lesson=lesson))
+    where = resolve("cpu", "32")
+    list(epochs(network, data, recipe, where, few=few, loss_of=loss_of))
     assert seen == [4] * (3 * 4)
     seen.clear()
-    list(epochs(network, data, replace(recipe, steps=5), fabric, few=few, lesson=lesson))
+    list(epochs(network, data, replace(recipe, steps=5), where, few=few, loss_of=loss_of))
     assert len(seen) == 5
 
 
@@ -170,9 +193,9 @@ def test_the_lesson_with_a_teacher_is_the_authors_loss(attention):
         create(name, classes=5, input_size=(3, 8, 8)).eval() for name in ("wrn-10-2", "wrn-10-1")
     )
     images, labels = torch.randn(6, 3, 8, 8), torch.arange(6) % 5
-    fabric = make_fabric("cpu", "32")
+    where = resolve("cpu", "32")
     guidance = KnowledgeDistillation(distill_attention=attention)
-    loss = guidance.lesson(teacher, student, (3, 8, 8), fabric)(images, labels)
+    loss = with_teacher(guidance, teacher, student, (3, 8, 8), where)(images, labels)
 
     says, heard = teacher(images), student(images)
     expected = 0.1 * F.cross_entropy(heard, labels)
@@ -192,17 +215,19 @@ def test_a_teacher_helps_where_images_are_few(data):
     teacher, _ = trained(data)
     teacher.eval().requires_grad_(False)
     before = copy.deepcopy(teacher.state_dict())
-    fabric = make_fabric("cpu", "32")
+    where = resolve("cpu", "32")
     recipe = Recipe(epochs=6, batch_size=16, padding=1, learning_rate=0.05)
     student = create("wrn-10-1", classes=2, input_size=(1, 8, 8))
-    lesson = KnowledgeDistillation(distill_share=1.0).lesson(teacher, student, (1, 8, 8), fabric)
-    losses = list(epochs(student, data, recipe, fabric, lesson=lesson))
+    loss_of = with_teacher(
+        KnowledgeDistillation(distill_share=1.0), teacher, student, (1, 8, 8), where
+    )
+    losses = list(epochs(student, data, recipe, where, loss_of=loss_of))
     assert losses[-1] < losses[0] / 2
     assert all(torch.equal(before[name], value) for name, value in teacher.state_dict().items())
 
 
 def test_a_share_is_at_most_one():
-    with pytest.raises(UserError, match="--distill-share must be at most 1"):
+    with pytest.raises(UserError, match="`distill_share` must be at most 1"):
         KnowledgeDistillation(distill_share=1.5)
 
 
@@ -212,6 +237,6 @@ def test_statistics_are_kept_if_asked(data, keep):
     network = create("wrn-10-1", classes=2, input_size=(1, 8, 8))
     before = copy.deepcopy(network)
     recipe = Recipe(epochs=1, batch_size=16, learning_rate=0.01, keep_statistics=keep)
-    list(epochs(network, data, recipe, make_fabric("cpu", "32")))
+    list(epochs(network, data, recipe, resolve("cpu", "32")))
     assert torch.equal(network.bn.running_mean, before.bn.running_mean) is keep
     assert not torch.equal(network.bn.weight, before.bn.weight)

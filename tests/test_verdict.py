@@ -17,6 +17,7 @@ from zskt.model_file import Card, load, write_network
 from zskt.networks import create
 from zskt.networks.generator import Generator
 from zskt.runs.folder import RunFolder
+from zskt.runs.source import DrawnImages
 
 BOUNDS = ((-1.0, -2.0, -3.0), (1.0, 2.0, 4.0))
 
@@ -66,20 +67,21 @@ def flat(seed):
 def test_a_student_that_is_its_teacher():
     teacher, generator = flat(0), Generator((1, 8, 8), 10, width=8)
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
-    card = Card(architecture=None, input_size=(1, 8, 8))
-    drawing: dict[str, Any] = {"generator": generator, "images": 40}
-    found = signals(teacher, teacher, card, **drawing, past=[generator], average=teacher)
+    like: Any = ((1, 8, 8), None)
+    source = DrawnImages(generator)
+    drawing: dict[str, Any] = {"source": source, "images": 40}
+    found = signals(teacher, teacher, *like, **drawing, past=source, average=teacher)
     kinds = ("stream", "past", "blends", "noise", "fields", "leaves")
     assert all(found[f"{kind}_agreement"] == 1 for kind in kinds)
     assert all(found[f"{kind}_divergence"] == pytest.approx(0, abs=1e-9) for kind in kinds)
     assert found["drift"] == 0
     assert all(torch.equal(before[name], it) for name, it in generator.state_dict().items())
-    other = signals(teacher, flat(1), card, **drawing, average=teacher)
+    other = signals(teacher, flat(1), *like, **drawing, average=teacher)
     assert other["noise_agreement"] < 1
     assert other["drift"] > 0
     assert "past_agreement" not in other
-    assert signals(teacher, flat(1), card, **drawing).keys() == other.keys() - {"drift"}
-    of_probes = signals(teacher, flat(1), card, images=40)
+    assert signals(teacher, flat(1), *like, **drawing).keys() == other.keys() - {"drift"}
+    of_probes = signals(teacher, flat(1), *like, images=40)
     assert of_probes.items() <= other.items()
     assert "stream_agreement" not in of_probes
 
@@ -127,11 +129,11 @@ def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):
     words += ("--batch-size", 4, "--generator-width", 8, "--save-seconds", 1e-9)
     assert zskt("distill", *words, "--until", 5, "--out", "run") == 0
     kept = sorted(file.name for file in (tmp_path / "run/snapshots").iterdir())
-    assert kept == ["generator-000002.safetensors", "generator-000004.safetensors"]
+    assert kept == ["source-000002.safetensors", "source-000004.safetensors"]
     assert zskt("distill", "--resume", "run") == 0
     assert len(list((tmp_path / "run/snapshots").iterdir())) == 8
-    last = load(tmp_path / "run/snapshots/generator-000016.safetensors")
-    close = load(tmp_path / "run/generator.safetensors")
+    last = load(tmp_path / "run/snapshots/source-000016.safetensors")
+    close = load(tmp_path / "run/source.safetensors")
     assert not same_weights(last, close)  # 16 bits beside 32
     torch.testing.assert_close(last.draw[0].weight, close.draw[0].weight, rtol=1e-2, atol=1e-3)
     assert zskt("verdict", "run", "--images", 8, "--results", "verdict.json") == 0

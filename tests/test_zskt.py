@@ -10,13 +10,15 @@ import torch
 from literal_loop import literal_rounds
 
 from players import SIZE, make_session
-from zskt.distillation.session import stream
 from zskt.errors import UserError
 from zskt.measure.accuracy import confidence, histograms
-from zskt.methods import ZSKT, generator_terms
+from zskt.methods import generator_terms
+from zskt.methods.names import TermName
+from zskt.methods.zskt import ZSKT
 from zskt.networks import Generator
 from zskt.networks.compatibility import count_classes
-from zskt.taps import recorded
+from zskt.seeds import stream
+from zskt.taps import tapped
 
 ROUNDS = 5
 
@@ -33,10 +35,11 @@ def test_same_weights_as_the_literal_loop(teacher, student):
         pass
 
     before = copy.deepcopy(student)
-    game = make_session(teacher, student, ROUNDS)
-    list(islice(ZSKT(batch_size=8).play(game), ROUNDS))
+    session = make_session(teacher, student)
+    for number, _ in enumerate(islice(ZSKT(batch_size=8).rounds(session), ROUNDS), start=1):
+        session.progress = number / ROUNDS
 
-    generator = game.networks["generator"]
+    generator = session.networks["generator"]
     for ours, theirs in ((student, literal_student), (generator, literal_generator)):
         for (name, one), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=1e-10, msg=name)
@@ -51,8 +54,8 @@ def test_fresh_noise_gives_every_student_step_its_own_images(teacher, student):
     for fresh, different in ((False, 1), (True, 3)):
         seen.clear()
         method = ZSKT(batch_size=4, student_steps=3, attention=0, fresh_noise=fresh)
-        game = make_session(teacher, copy.deepcopy(student))
-        next(method.play(game))
+        session = make_session(teacher, copy.deepcopy(student))
+        next(method.rounds(session))
         taught = seen[1:]
         assert len(taught) == 3
         assert len({images.sum().item() for images in taught}) == different
@@ -61,9 +64,9 @@ def test_fresh_noise_gives_every_student_step_its_own_images(teacher, student):
 def test_no_attention_when_nothing_matches(teacher):
     told = []
     student = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 8 * 8, 10))
-    game = make_session(teacher, student, tell=told.append)
-    turn = next(ZSKT(batch_size=2, student_steps=1).play(game))
-    assert turn.metrics["attention"] == 0
+    session = make_session(teacher, student, tell=told.append)
+    played = next(ZSKT(batch_size=2, student_steps=1).rounds(session))
+    assert played.metrics["attention"] == 0
     assert len(told) == 1
     assert "attention" in told[0]
     assert count_classes(teacher, student, SIZE) == 10
@@ -71,45 +74,48 @@ def test_no_attention_when_nothing_matches(teacher):
 
 @pytest.mark.parametrize("name", ["kl", "reverse-kl", "js", "l1"])
 def test_every_discrepancy_plays(teacher, student, name):
-    game = make_session(teacher, student)
-    turn = next(ZSKT(batch_size=4, student_steps=1, discrepancy=name, temperature=4).play(game))
-    assert all(value.isfinite() for value in turn.metrics.values())
-    assert turn.metrics["generator_loss"] < 0
+    session = make_session(teacher, student)
+    played = next(
+        ZSKT(batch_size=4, student_steps=1, discrepancy=name, temperature=4).rounds(session)
+    )
+    assert all(value.isfinite() for value in played.metrics.values())
+    assert played.metrics["generator_loss"] < 0
 
 
-@pytest.mark.parametrize("name", get_args(generator_terms.Name))
+@pytest.mark.parametrize("name", get_args(TermName))
 def test_every_extra_term_moves_the_generator(teacher, student, name):
     """The student's first step is on other images than without the term; nothing else changes."""
     losses = {}
     for extra in ("none", name):
         method = ZSKT(batch_size=4, student_steps=1, extra=extra, extra_weight=50.0)
-        game = make_session(teacher, copy.deepcopy(student))
-        turn = next(method.play(game))
-        losses[extra] = turn.metrics["generator_loss"].item(), turn.images
-        assert all(p.grad is None for p in game.teacher.parameters())
-        assert not any(module._forward_hooks for module in game.teacher.modules())
+        session = make_session(teacher, copy.deepcopy(student))
+        played = next(method.rounds(session))
+        losses[extra] = played.metrics["generator_loss"].item(), played.images
+        assert all(p.grad is None for p in session.teacher.parameters())
+        assert not any(module._forward_hooks for module in session.teacher.modules())
     assert (losses[name][0] == losses["none"][0]) is (name == "none")
     assert torch.equal(losses[name][1], losses["none"][1]) is (name == "none")
 
 
 def test_terms_have_the_signs_they_say(teacher, student):
-    game = make_session(teacher, student)
+    session = make_session(teacher, student)
+    session.ready()
     images = torch.randn(4, *SIZE)
-    says, heard = game.teacher(images), game.student(images)
+    says, heard = session.teacher(images), session.student(images)
 
     def term(name):
-        return generator_terms.generator_term(name, game)(images, says, heard)
+        return generator_terms.generator_term(name, session)(images, says, heard)
 
     log_p, log_q = says.log_softmax(1), heard.log_softmax(1)
     torch.testing.assert_close(term("teacher-entropy"), -(log_p.exp() * log_p).mean())
     torch.testing.assert_close(term("student-entropy"), (log_q.exp() * log_q).mean())
-    smooth = game.teacher(generator_terms.blurred(images)).log_softmax(1)
+    smooth = session.teacher(generator_terms.blurred(images)).log_softmax(1)
     torch.testing.assert_close(term("blur"), (log_p.exp() * (log_p - smooth)).mean())
     assert term("noise") > 0
     assert term("attention") < 0
-    with recorded([game.teacher.bn]) as outputs:
-        game.teacher(images)
-    features = outputs[game.teacher.bn].relu().mean((2, 3))
+    with tapped([session.teacher.bn]) as outputs:
+        session.teacher(images)
+    features = outputs[session.teacher.bn].relu().mean((2, 3))
     cosines = torch.nn.functional.cosine_similarity(features[:, None], features[None], dim=2)
     apart = cosines[~torch.eye(4, dtype=torch.bool)].mean()
     torch.testing.assert_close(term("diversity"), apart)
@@ -132,17 +138,17 @@ def test_what_a_term_needs_must_be_there(student):
     flat = torch.nn.Sequential(torch.nn.Conv2d(3, 10, 8), torch.nn.Flatten())
     for name, reason in (("diversity", "linear layer"), ("attention", "no stages")):
         with pytest.raises(UserError, match=reason):
-            next(ZSKT(batch_size=2, extra=name).play(make_session(flat, student)))
+            next(ZSKT(batch_size=2, extra=name).rounds(make_session(flat, student)))
 
 
 def test_what_both_networks_say_is_left_for_the_record(teacher, student):
-    game = make_session(teacher, student)
-    turn = next(ZSKT(batch_size=4, student_steps=1).play(game))
+    session = make_session(teacher, student)
+    played = next(ZSKT(batch_size=4, student_steps=1).rounds(session))
     with torch.no_grad():
-        assert torch.equal(turn.logits["teacher"], game.teacher(turn.images))
-    assert turn.logits["student"].shape == (4, 10)
-    assert turn.metrics["student_learning_rate"] == pytest.approx(2e-3)
-    assert turn.metrics["generator_learning_rate"] == pytest.approx(1e-3)
+        assert torch.equal(played.logits["teacher"], session.teacher(played.images))
+    assert played.logits["student"].shape == (4, 10)
+    assert played.metrics["student_learning_rate"] == pytest.approx(2e-3)
+    assert played.metrics["generator_learning_rate"] == pytest.approx(1e-3)
 
 
 def test_histograms_count_every_image():

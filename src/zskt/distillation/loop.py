@@ -221,7 +221,7 @@ class Play:
         """What the first round took, if it is much."""
         taken = measured_bytes(session.device)
         if taken > MUCH_MEMORY:
-            line.say(f"The first round took {taken / 1e9:.1f} GB of memory.")
+            line.say(f"By the end of the first round {taken / 1e9:.1f} GB of memory were taken.")
 
 
 def make_fabric(where: Where, dtype: torch.dtype = torch.float32) -> Fabric:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from zskt.experiments.experiment import Experiment, Report, over_seeds
+from zskt.experiments.experiment import Experiment, Report, compared, difference, runs_of
 from zskt.experiments.protocol import Protocol
 from zskt.experiments.specs import RunSpec, zero_shot
 from zskt.experiments.store import RunStore
@@ -22,19 +22,17 @@ TERMS = tuple(name for name in get_args(TermName) if name != "none")
 
 def variants(method: ZSKT) -> dict[str, dict]:
     """Changes to the settings by what they are called in the table."""
-    changes_of: dict[str, dict] = {"as it is": {}}
-    if method.attention:
-        changes_of["no attention (beta = 0)"] = {"attention": 0.0}
-    else:
-        changes_of["attention (beta = 250)"] = {"attention": 250.0}
-    changes_of["fresh noise" if not method.fresh_noise else "one noise for all student steps"] = {
-        "fresh_noise": not method.fresh_noise
+    attention = "no attention (beta = 0)" if method.attention else "attention (beta = 250)"
+    noise = "one noise for all student steps" if method.fresh_noise else "fresh noise"
+    changes_of: dict[str, dict] = {
+        "as it is": {},
+        attention: {"attention": 0.0 if method.attention else 250.0},
+        noise: {"fresh_noise": not method.fresh_noise},
     }
     for name in DISCREPANCIES:
         if name != method.discrepancy:
             changes_of[f"{name} instead of {method.discrepancy}"] = {"discrepancy": name}
-    for name in TERMS:
-        changes_of[f"generator: {name}"] = {"extra": name}
+    changes_of |= {f"generator: {name}": {"extra": name} for name in TERMS}
     changes_of["two generator steps"] = {"generator_steps": 2}
     changes_of["deeper generator"] = {"generator_depth": 2}
     for name in DOUBLED:
@@ -46,35 +44,26 @@ def variants(method: ZSKT) -> dict[str, dict]:
 
 def groups(protocol: Protocol, seeds: Sequence[int]) -> dict[str, list[RunSpec]]:
     """The runs of each variant, and last the student of plain noise."""
-    found = {
+    changes_of = {**variants(protocol.method), "plain noise, no generator": {"method": "noise"}}
+    return {
         name: [zero_shot(*protocol.pair, seed, **changes) for seed in seeds]
-        for name, changes in variants(protocol.method).items()
+        for name, changes in changes_of.items()
     }
-    found["plain noise, no generator"] = [
-        zero_shot(*protocol.pair, seed, method="noise") for seed in seeds
-    ]
-    return found
 
 
-def specs(protocol: Protocol, seeds: Sequence[int]) -> list[RunSpec]:
-    """All runs."""
-    return [run for group in groups(protocol, seeds).values() for run in group]
+specs = runs_of(groups)
 
 
 def report(store: RunStore, seeds: Sequence[int], out: Path) -> Report:
     """One row for each variant, with its difference to the method as it is."""
-    rows, everything = [], []
-    whole = None
-    for name, group in groups(store.protocol, seeds).items():
-        runs = [store.make(run) for run in group]
-        row = over_seeds(runs, None)
+    found = compared(
+        store, groups(store.protocol, seeds), lambda name: {"variant": name}, lambda name: None
+    )
+    whole = next((row["accuracy"] for row in found.rows if row["accuracy"] is not None), None)
+    for row in found.rows:
         del row["published_accuracy"], row["accuracy_difference"]
-        mean = row["accuracy"]
-        whole = mean if whole is None else whole
-        apart = None if mean is None or whole is None else mean - whole
-        rows.append({"variant": name, **row, "to_as_it_is_accuracy_difference": apart})
-        everything += runs
-    return Report(rows, everything)
+        row["to_as_it_is_accuracy_difference"] = difference(row["accuracy"], whole)
+    return found
 
 
 EXPERIMENT = Experiment("the method with one thing changed", specs, report)

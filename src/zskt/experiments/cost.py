@@ -42,10 +42,9 @@ def measured() -> dict[str, Any]:
 def rate(unit: Unit, device: str) -> float | None:
     """Seconds of one unit; None where it was not measured."""
     asked = {**unit._asdict(), "input_size": list(unit.input_size), "device": device}
-    for row in measured()["rows"]:
-        if all(row[name] == value for name, value in asked.items()):
-            return row["seconds"]
-    return None
+    return next(
+        (row["seconds"] for row in measured()["rows"] if asked.items() <= row.items()), None
+    )
 
 
 def units(spec: RunSpec, protocol: Protocol) -> tuple[Unit | None, float]:
@@ -84,11 +83,8 @@ def seconds(runs: Sequence[RunSpec], protocol: Protocol, device: str) -> float |
     Judging students on the test set and drawing are not counted.
     """
     total = 0.0
-    for run in needed(runs):
-        unit, count = units(run, protocol)
-        if unit is None:
-            continue
-        each = rate(unit, device)
+    for unit, count in (units(run, protocol) for run in needed(runs)):
+        each = 0.0 if unit is None else rate(unit, device)
         if each is None:
             return None
         total += count * each

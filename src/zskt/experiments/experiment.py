@@ -1,7 +1,8 @@
 """What an experiment is, and the arithmetic that they share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from zskt.experiments.protocol import Protocol
 from zskt.experiments.specs import RunSpec
 from zskt.experiments.store import FinishedRun, RunStore
+
+Specs = Callable[[Protocol, Sequence[int]], list[RunSpec]]
 
 
 @dataclass
@@ -27,7 +30,7 @@ class Experiment:
     """A table or figure of the paper."""
 
     title: str
-    specs: Callable[[Protocol, Sequence[int]], list[RunSpec]]
+    specs: Specs
     """The runs that it needs."""
     report: Callable[[RunStore, Sequence[int], Path], Report]
     """Makes rows, and pictures in a folder."""
@@ -35,6 +38,28 @@ class Experiment:
     """The paper's data; None if the experiment needs none."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """The authors'."""
+
+
+def runs_of(groups: Callable[[Protocol, Sequence[int]], Mapping[Any, list[RunSpec]]]) -> Specs:
+    """Every run of an experiment's groups once; a group has a run for each seed."""
+    return lambda protocol, seeds: list(
+        dict.fromkeys(chain.from_iterable(groups(protocol, seeds).values()))
+    )
+
+
+def compared(
+    store: RunStore,
+    groups: Mapping[Any, list[RunSpec]],
+    about: Callable[[Any], dict[str, Any]],
+    published: Callable[[Any], float | None],
+) -> Report:
+    """One row for each group of runs: what it is about, and its accuracy beside the published."""
+    report = Report([])
+    for name, group in groups.items():
+        runs = [store.make(run) for run in group]
+        report.rows.append({**about(name), **over_seeds(runs, published(name))})
+        report.runs += runs
+    return report
 
 
 def over_seeds(runs: Sequence[FinishedRun], published: float | None) -> dict[str, Any]:
@@ -46,13 +71,17 @@ def over_seeds(runs: Sequence[FinishedRun], published: float | None) -> dict[str
     errors = [run.error for run in runs if run.error is not None]
     accuracies = [run.accuracy for run in finished]
     mean = fmean(accuracies) if finished else None
-    known = published is not None and mean is not None
     row = {
         "accuracy": mean,
         "accuracy_std": pstdev(accuracies) if finished else None,
         "seeds": len(finished),
         "published_accuracy": published,
-        "accuracy_difference": mean - published if known else None,
+        "accuracy_difference": difference(mean, published),
         "run_seconds": round(fmean(run.seconds for run in finished), 1) if finished else None,
     }
     return {**row, "diverged": f"{len(errors)}: {errors[0]}"} if errors else row
+
+
+def difference(ours: float | None, other: float | None) -> float | None:
+    """None if either is missing."""
+    return None if ours is None or other is None else ours - other

@@ -9,6 +9,8 @@ from zskt.experiments.published import TOY_TEACHER
 from zskt.experiments.specs import RunSpec, toy
 from zskt.experiments.store import RunStore
 
+TITLE = "the game in the plane, with an animation"
+
 
 def specs(protocol: Protocol, seeds: Sequence[int]) -> list[RunSpec]:
     """One game for each seed."""
@@ -18,14 +20,10 @@ def specs(protocol: Protocol, seeds: Sequence[int]) -> list[RunSpec]:
 def report(store: RunStore, seeds: Sequence[int], out: Path) -> Report:
     """One row for each seed."""
     runs = [store.make(toy(seed)) for seed in seeds]
-    rows = [
-        {**(run.row or {"diverged": run.error}), "published_teacher_accuracy": TOY_TEACHER}
-        for run in runs
-    ]
+    known = {"published_teacher_accuracy": TOY_TEACHER}
+    rows = [{**(run.row or {"diverged": run.error}), **known} for run in runs]
     pictures = [run.path / name for run in runs if run.row for name in ("panels.png", "toy.gif")]
     return Report(rows, runs, pictures)
 
 
-EXPERIMENT = Experiment(
-    "the game in the plane, with an animation", specs, report, data=None, seeds=(4,)
-)
+EXPERIMENT = Experiment(TITLE, specs, report, data=None, seeds=(4,))

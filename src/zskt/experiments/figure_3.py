@@ -23,6 +23,7 @@ def specs(protocol: Protocol, seeds: Sequence[int]) -> list[RunSpec]:
 def report(store: RunStore, seeds: Sequence[int], out: Path) -> Report:
     """One row for each seed: means over the run; the sheets and histograms of the first seed."""
     runs = [store.make(run) for run in specs(store.protocol, seeds)]
+    comparable = store.published == "cifar10"
     rows = []
     for seed, run in zip(seeds, runs, strict=True):
         if run.error is not None:
@@ -32,9 +33,7 @@ def report(store: RunStore, seeds: Sequence[int], out: Path) -> Report:
         row: dict = {"seed": seed, "accuracy": run.accuracy}
         for role, published in CONFIDENCE.items():
             row[f"{role}_confidence"] = fmean(each[f"{role}_confidence"] for each in recorded)
-            row[f"published_{role}_confidence"] = (
-                published if store.published == "cifar10" else None
-            )
+            row[f"published_{role}_confidence"] = published if comparable else None
         rows.append(row)
     finished = [run.path for run in runs if run.error is None]
     if not finished:

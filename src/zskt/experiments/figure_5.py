@@ -14,13 +14,12 @@ from zskt.report.style import house_style, save_figure
 
 def specs(protocol: Protocol, seeds: Sequence[int]) -> list[RunSpec]:
     """Each network and what it says; one of each, as in the paper."""
-    names = protocol.noise_networks
-    return [*(teacher(name) for name in names), *(noise(name) for name in names)]
+    return [make(name) for make in (teacher, noise) for name in protocol.noise_networks]
 
 
 def report(store: RunStore, seeds: Sequence[int], out: Path) -> Report:
     """One row for each network."""
-    runs = [store.make(noise(name)) for name in store.protocol.noise_networks]
+    runs = {name: store.make(noise(name)) for name in store.protocol.noise_networks}
     rows = [
         {
             "network": name,
@@ -29,14 +28,13 @@ def report(store: RunStore, seeds: Sequence[int], out: Path) -> Report:
             "confidence": run.row.get("confidence"),
             "published_counts": FIGURE_5.get(name) if store.published == "cifar10" else None,
         }
-        for name, run in zip(store.protocol.noise_networks, runs, strict=True)
+        for name, run in runs.items()
     ]
-    drawn = [row for row in rows if row["counts"]]
-    if not drawn:
-        return Report(rows, runs)
-    with house_style():
-        picture = save_figure(out / "figure-5.png", noise_bars(drawn))
-    return Report(rows, runs, [picture])
+    found = Report(rows, list(runs.values()))
+    if drawn := [row for row in rows if row["counts"]]:
+        with house_style():
+            found.pictures = [save_figure(out / "figure-5.png", noise_bars(drawn))]
+    return found
 
 
 EXPERIMENT = Experiment("what networks say about uniform noise", specs, report)

@@ -58,6 +58,6 @@ CONFIDENCE = {"teacher": 0.8, "student": 0.3}
 """Mean largest probability on generated images, section 4.3."""
 
 LOG = {800: 0.330, 1_600: 0.588, 80_000: 0.8426}
-"""Accuracy by round in the log that the authors released, WRN-40-2 to WRN-16-1, seed 0, CIFAR-10."""
+"""Accuracy by round in the authors' own log: WRN-40-2 to WRN-16-1 on CIFAR-10, seed 0."""
 LOG_TEACHER = 0.9476
 """Accuracy of the teacher there."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zskt.data import ImageData
     from zskt.experiments.experiment import Experiment, Report
     from zskt.experiments.protocol import Protocol
+    from zskt.experiments.store import RunStore
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Reproduced:
         return {**asdict(self), "files": [str(file) for file in self.files]}
 
 
+@arg.job
 def reproduce(
     name: str | None = None,
     *,
@@ -78,12 +80,7 @@ def reproduce(
     start = time.monotonic()
     if name is None and not list_:
         raise UserError("give the name of a table or figure, or `list`")
-    if not 0 < scale <= 100:
-        raise UserError(f"`scale` must be above zero and at most 100, not {scale:g}")
-    if seeds is not None and (not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds)):
-        raise UserError("`seeds` must be different numbers of zero or above")
-    if per_class is not None and (min(per_class) < 1 or len(set(per_class)) < len(per_class)):
-        raise UserError("`per_class` must be different numbers above zero")
+    _check_numbers(scale, seeds, per_class)
 
     from zskt.data import load_data
     from zskt.experiments.catalogue import EXPERIMENTS
@@ -108,35 +105,42 @@ def reproduce(
     tag += "" if pair is None else f"-{'-to-'.join(pair)}"
     tag += "" if per_class is None else f"-per-class-{'-'.join(map(str, per_class))}"
     report = experiment.report(store, seeds, out / name / f"pictures{tag}")
-    settings: dict[str, Any] = {"experiment": name, "data": data, "scale": scale}
-    settings |= {"device": store.where.name, "precision": store.where.precision}
-    settings |= {"teachers": str(teachers) if teachers else None, **asdict(planned)}
     file = out / name / f"{name}{tag}.json"
-    _write(file, seeds, settings, report, store.where.name, time.monotonic() - start)
+    settings = {"experiment": name, "data": data, "scale": scale}
+    _write(file, seeds, settings, report, store, time.monotonic() - start)
     heading = f"{name}: {experiment.title}; {_in_words(scale, planned)}"
     return Reproduced(heading, report.rows, [file, *report.pictures])
 
 
-def _write(
-    file: Path,
-    seeds: Sequence[int],
-    settings: dict[str, Any],
-    report: Report,
-    device: str,
-    seconds: float,
+def _check_numbers(
+    scale: float, seeds: Sequence[int] | None, per_class: Sequence[int] | None
 ) -> None:
+    """Raise a `UserError` for numbers that no experiment can take."""
+    if not 0 < scale <= 100:
+        raise UserError(f"`scale` must be above zero and at most 100, not {scale:g}")
+    if seeds is not None and (not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds)):
+        raise UserError("`seeds` must be different numbers of zero or above")
+    if per_class is not None and (min(per_class) < 1 or len(set(per_class)) < len(per_class)):
+        raise UserError("`per_class` must be different numbers above zero")
+
+
+def _write(
+    file: Path, seeds: Sequence[int], settings: dict[str, Any], report: Report, store: RunStore,
+    seconds: float,
+) -> None:  # fmt: skip
     """The result with every run of the report, each once."""
     from zskt.results import write_result
 
-    made = {run.path.name: run for run in report.runs}
+    device, teachers = store.where.name, str(store.teachers) if store.teachers else None
+    settings |= {"device": device, "precision": store.where.precision, "teachers": teachers}
     runs = [
         {"run": name, **run.row, "run_seconds": run.seconds}
         | ({"diverged": run.error} if run.error else {})
-        for name, run in made.items()
+        for name, run in {run.path.name: run for run in report.runs}.items()
     ]
     write_result(
-        file, seeds=seeds, settings=settings, seconds=seconds, rows=report.rows, runs=runs,
-        device=device,
+        file, seeds=seeds, settings={**settings, **asdict(store.protocol)}, seconds=seconds,
+        rows=report.rows, runs=runs, device=device,
     )  # fmt: skip
 
 
@@ -158,10 +162,8 @@ def _planned(data: str, protocol: str | None, scale: float, flips: bool | None =
     if name not in PROTOCOLS:
         raise unknown("protocol", name, PROTOCOLS)
     scaled = PROTOCOLS[name].scaled(scale)
-    mirrored = {
-        part: replace(getattr(scaled, part), flips=flips) for part in ("teacher", "student")
-    }
-    return replace(scaled, **mirrored)
+    teacher, student = (replace(each, flips=flips) for each in (scaled.teacher, scaled.student))
+    return replace(scaled, teacher=teacher, student=student)
 
 
 def _check_possible(protocol: Protocol, data: ImageData) -> None:
@@ -180,7 +182,6 @@ def _check_possible(protocol: Protocol, data: ImageData) -> None:
 
 
 def _in_words(scale: float, protocol: Protocol) -> str:
-    """The scale in words."""
     size = f"{protocol.rounds:,} rounds, {protocol.student.epochs} epochs"
     return f"full scale: {size}" if scale == 1 else f"{scale:g} of full scale: {size}"
 
@@ -200,14 +201,11 @@ def _listed(planned: Protocol, scale: float, seeds: Sequence[int] | None) -> Rep
         rows.append({"name": name, "what": experiment.title, "runs": len(specs), **hours})
     counted = "three seeds" if seeds is None else f"seeds {', '.join(map(str, seeds))}"
     machines = cost.measured()["machines"]
-    notes = [
-        f"{device}: {f'rates measured on {machines[device]}' if device in machines else 'not measured'}"
-        for device in cost.DEVICES
-    ]
+    rates = {device: f"rates measured on {machine}" for device, machine in machines.items()}
+    notes = [f"{device}: {rates.get(device, 'not measured')}" for device in cost.DEVICES]
     notes.append("Runs are shared: figure-4 costs nothing after table-2.")
-    return Reproduced(
-        f"Protocol {planned.name}, {counted}; {_in_words(scale, planned)}.", rows, notes=notes
-    )
+    heading = f"Protocol {planned.name}, {counted}; {_in_words(scale, planned)}."
+    return Reproduced(heading, rows, notes=notes)
 
 
 def _time(seconds: float) -> str:

@@ -26,17 +26,13 @@ class RunSpec:
     @property
     def name(self) -> str:
         """A folder's name."""
-        parts = [self.kind]
+        few = [] if self.per_class is None else [f"per-class-{self.per_class}"]
         if self.after is not None:
-            parts.append(self.after.name)
-        else:
-            parts += [self.teacher, "to"] if self.teacher else []
-            parts.append(self.student)
-            parts += [] if self.method == "zskt" else [self.method]
-            parts += [f"{setting.replace('_', '-')}-{value}" for setting, value in self.changes]
-        if self.kind in ("train", "finetune") and self.per_class is not None:
-            parts.append(f"per-class-{self.per_class}")
-        return "-".join([*map(str, parts), *([] if self.after else [f"seed-{self.seed}"])])
+            return "-".join([self.kind, self.after.name, *few])
+        parts = [self.kind, *([self.teacher, "to"] if self.teacher else []), self.student]
+        parts += [] if self.method == "zskt" else [self.method]
+        parts += [f"{setting.replace('_', '-')}-{value}" for setting, value in self.changes]
+        return "-".join([*parts, *few, f"seed-{self.seed}"])
 
 
 def teacher(name: str) -> RunSpec:

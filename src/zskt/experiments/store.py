@@ -7,8 +7,7 @@ its rounds, because one that was asked to stop early leaves a result too. A run 
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import KW_ONLY, asdict, dataclass, replace
 from hashlib import sha256
 from math import nan
 from pathlib import Path
@@ -30,7 +29,7 @@ from zskt.measure.beliefs.settings import Measurement
 from zskt.methods import method_class
 from zskt.plane.settings import Toy
 from zskt.runs.folder import MODEL, RESULT, RunFolder
-from zskt.supervised.recipe import FineTuning, FineTuningDistillation, KnowledgeDistillation
+from zskt.supervised.recipe import FineTuning, FineTuningDistillation
 
 IN_NAMES = ("pairs", "pair", "noise_networks", "per_class", "table_1_per_class")
 """What a protocol asks for and the name of each run tells: it may differ between experiments."""
@@ -54,49 +53,31 @@ class FinishedRun:
         return self.row.get("student_accuracy", self.row.get("test_accuracy", nan))
 
 
+@dataclass
 class RunStore:
-    """Makes runs in one folder, by one protocol.
+    """Makes runs in one folder, by one protocol."""
 
-    Args:
-        root: the folder; each run is a folder in it.
-        protocol: what to run, already scaled.
-        data: the name or file of the data.
-        data_dir: where public data sets lie.
-        teachers: a folder of finished teachers, `NAME.safetensors`; those it lacks are trained.
-        device: where to run.
-        precision: how precisely.
-        retry: try runs again that diverged.
+    root: Path
+    """Each run is a folder in it."""
+    protocol: Protocol
+    """What to run, already scaled."""
+    _: KW_ONLY
+    data: str
+    data_dir: Path = Path("data")
+    teachers: Path | None = None
+    """A folder of finished teachers, `NAME.safetensors`; those it lacks are trained."""
+    device: str = "auto"
+    precision: Precision = "auto"
+    retry: bool = False
+    """Try runs again that diverged."""
 
-    Attributes:
-        published: the data set whose published numbers are comparable; None if it is another.
-
-    Raises:
-        UserError: if the folder holds runs of another protocol or data, or `teachers` is no folder.
-    """
-
-    def __init__(
-        self,
-        root: Path,
-        protocol: Protocol,
-        *,
-        data: str,
-        data_dir: Path = Path("data"),
-        teachers: Path | None = None,
-        device: str = "auto",
-        precision: Precision = "auto",
-        retry: bool = False,
-    ):
-        self.root = root
-        self.protocol = protocol
-        self.data = data
-        self.data_dir = data_dir
-        self.teachers = teachers
-        self.where = resolve(device, precision)
-        self.retry = retry
-        self.published = protocol.name if Path(data).stem == protocol.name else None
-        if teachers is not None and not teachers.is_dir():
+    def __post_init__(self):
+        self.where = resolve(self.device, self.precision)
+        # The data set whose published numbers are comparable; None if it is another.
+        self.published = self.protocol.name if Path(self.data).stem == self.protocol.name else None
+        if self.teachers is not None and not self.teachers.is_dir():
             raise UserError(
-                f"there is no folder {teachers}; give `teachers` a folder or leave it out"
+                f"there is no folder {self.teachers}; give `teachers` a folder or leave it out"
             )
         self._check_same()
 
@@ -117,18 +98,9 @@ class RunStore:
         """A finished run, made first if need be; one that diverges says so."""
         if (made := self.finished(spec)) is not None:
             return made
-        makers: dict[str, Callable[[RunSpec, Path], object]] = {
-            "teacher": self._teach,
-            "train": self._train,
-            "distill": self._distill,
-            "finetune": self._finetune,
-            "beliefs": self._beliefs,
-            "noise": self._noise,
-            "toy": self._toy,
-        }
         path = self.root / spec.name
         try:
-            makers[spec.kind](spec, path)
+            self._run(spec, path)
         except DivergedError as error:
             path.mkdir(parents=True, exist_ok=True)
             write_atomically(path / DIVERGED, json.dumps({"error": str(error)}) + "\n")
@@ -141,87 +113,69 @@ class RunStore:
     def model(self, name: str) -> Path:
         """The file of a teacher: from the folder of teachers, or trained here."""
         given = self.teachers / f"{name}.safetensors" if self.teachers else None
-        if given is not None and given.is_file():
-            return given
-        return self._whole(self.make(teacher(name))).path / MODEL
+        return given if given and given.is_file() else self._made(teacher(name)) / MODEL
 
-    def _whole(self, run: FinishedRun) -> FinishedRun:
-        """The run, if another can be made of it."""
+    def _made(self, spec: RunSpec | None) -> Path:
+        """The folder of a run of which another is made."""
+        assert spec is not None
+        run = self.make(spec)
         if run.error is not None:
             raise DivergedError(f"{run.path.name} diverged: {run.error}")
-        return run
+        return run.path
 
-    @property
-    def _common(self) -> dict[str, Any]:
-        common = {"data": self.data, "data_dir": self.data_dir, "device": self.where.name}
-        return {**common, "precision": self.where.precision, "overwrite": True}
-
-    def _teach(self, spec: RunSpec, out: Path) -> object:
-        return train(spec.student, out=out, recipe=self.protocol.teacher, **self._common)
-
-    def _train(self, spec: RunSpec, out: Path) -> object:
-        return train(
-            spec.student,
-            out=out,
-            recipe=replace(self.protocol.student, seed=spec.seed),
-            per_class=spec.per_class,
-            distill_from=self.model(spec.teacher) if spec.teacher else None,
-            guidance=self.protocol.guidance if spec.teacher else KnowledgeDistillation(),
-            **self._common,
-        )
-
-    def _distill(self, spec: RunSpec, out: Path) -> object:
+    def _teacher(self, spec: RunSpec) -> Path:
         assert spec.teacher is not None
+        return self.model(spec.teacher)
+
+    def _run(self, spec: RunSpec, out: Path) -> None:
+        protocol, device = self.protocol, self.where.name
+        new: dict[str, Any] = {"out": out, "overwrite": True}
+        labelled: dict[str, Any] = {**new, "data": self.data, "data_dir": self.data_dir}
+        labelled |= {"device": device, "precision": self.where.precision}
+        match spec.kind:
+            case "teacher":
+                train(spec.student, recipe=protocol.teacher, **labelled)
+            case "train":
+                if spec.teacher:
+                    labelled["distill_from"] = self.model(spec.teacher)
+                    labelled["guidance"] = protocol.guidance
+                recipe = replace(protocol.student, seed=spec.seed)
+                train(spec.student, recipe=recipe, per_class=spec.per_class, **labelled)
+            case "distill":
+                self._distill(spec, out)
+            case "finetune":
+                assert spec.per_class is not None
+                labelled["recipe"] = FineTuning(seed=spec.seed, evaluate_every=10**6)
+                finetune(
+                    self._made(spec.after), teacher=self._teacher(spec), per_class=spec.per_class,
+                    **labelled,
+                )  # fmt: skip
+            case "beliefs":
+                labelled["measurement"] = Measurement(images=protocol.belief_images)
+                beliefs(student=self._made(spec.after), teacher=self._teacher(spec), **labelled)
+            case "noise":
+                noise_predictions(self.model(spec.student), device=device, **new)
+            case "toy":
+                toy(toy=Toy(seed=spec.seed, rounds=protocol.toy_rounds), **new)
+
+    def _distill(self, spec: RunSpec, out: Path) -> None:
         # After a divergence the checkpoint may hold what led to it.
         if RunFolder(out).checkpoint_file.exists() and not (out / DIVERGED).exists():
-            return distill(resume=out, run=Run(device=self.where.name))
+            distill(resume=out, run=Run(device=self.where.name))
+            return
         rounds = self.protocol.rounds
         run = Run(
             rounds=rounds, seed=spec.seed, device=self.where.name, precision=self.where.precision,
             evaluate_every=max(1, rounds // 10),
         )  # fmt: skip
-        return distill(
-            self.model(spec.teacher), spec.student, out=out, method=self._method(spec), run=run,
-            data=self.data, data_dir=self.data_dir, overwrite=True,
-        )  # fmt: skip
-
-    def _method(self, spec: RunSpec) -> Any:
-        """The protocol's method with the changes; another method has its defaults."""
+        # Another method than the protocol's has its defaults.
         own = spec.method == "zskt"
-        method = self.protocol.method if own else method_class(spec.method)()
-        return replace(method, **dict(spec.changes))
-
-    def _finetune(self, spec: RunSpec, out: Path) -> object:
-        assert spec.after
-        assert spec.teacher
-        assert spec.per_class
-        return finetune(
-            self._whole(self.make(spec.after)).path,
-            out=out,
-            per_class=spec.per_class,
-            teacher=self.model(spec.teacher),
-            recipe=FineTuning(seed=spec.seed, evaluate_every=10**6),
-            **self._common,
-        )
-
-    def _beliefs(self, spec: RunSpec, out: Path) -> object:
-        assert spec.after
-        assert spec.teacher
-        return beliefs(
-            student=self._whole(self.make(spec.after)).path,
-            teacher=self.model(spec.teacher),
-            out=out,
-            measurement=Measurement(images=self.protocol.belief_images),
-            **self._common,
-        )
-
-    def _noise(self, spec: RunSpec, out: Path) -> object:
-        model = self.model(spec.student)
-        return noise_predictions(model, out=out, device=self.where.name, overwrite=True)
-
-    def _toy(self, spec: RunSpec, out: Path) -> object:
-        rounds = self.protocol.toy_rounds
-        return toy(out=out, toy=Toy(seed=spec.seed, rounds=rounds), overwrite=True)
+        method: Any = self.protocol.method if own else method_class(spec.method)()
+        method = replace(method, **dict(spec.changes))
+        distill(
+            self._teacher(spec), spec.student, out=out, method=method, run=run, data=self.data,
+            data_dir=self.data_dir, overwrite=True,
+        )  # fmt: skip
 
     def _check_same(self) -> None:
         """Runs of different protocols must not meet in one table."""

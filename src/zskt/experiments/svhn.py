@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from zskt.experiments.experiment import Experiment, Report, over_seeds
+from zskt.experiments.experiment import Experiment, Report, compared, runs_of
 from zskt.experiments.protocol import Protocol
 from zskt.experiments.published import FIGURE_2, SVHN
 from zskt.experiments.specs import RunSpec, few_shot, zero_shot
 from zskt.experiments.store import RunStore
+
+PUBLISHED = {"zero-shot": SVHN, "KD+AT": FIGURE_2["svhn"]["KD+AT"][None]}
 
 
 def students(protocol: Protocol, seeds: Sequence[int]) -> dict[str, list[RunSpec]]:
@@ -18,24 +20,14 @@ def students(protocol: Protocol, seeds: Sequence[int]) -> dict[str, list[RunSpec
     }
 
 
-def specs(protocol: Protocol, seeds: Sequence[int]) -> list[RunSpec]:
-    """All runs."""
-    return [run for group in students(protocol, seeds).values() for run in group]
+specs = runs_of(students)
 
 
 def report(store: RunStore, seeds: Sequence[int], out: Path) -> Report:
     """One row for each kind of student."""
-    known = (
-        {"zero-shot": SVHN, "KD+AT": FIGURE_2["svhn"]["KD+AT"][None]}
-        if store.published == "svhn"
-        else {}
-    )
-    rows, everything = [], []
-    for name, group in students(store.protocol, seeds).items():
-        runs = [store.make(run) for run in group]
-        rows.append({"student": name, **over_seeds(runs, known.get(name))})
-        everything += runs
-    return Report(rows, everything)
+    known = PUBLISHED if store.published == "svhn" else {}
+    groups = students(store.protocol, seeds)
+    return compared(store, groups, lambda name: {"student": name}, known.get)
 
 
 EXPERIMENT = Experiment("zero-shot beside KD+AT on house numbers", specs, report, data="svhn")

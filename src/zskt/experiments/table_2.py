@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from zskt.experiments.experiment import Experiment, Report, over_seeds
+from zskt.experiments.experiment import Experiment, Report, difference, over_seeds, runs_of
 from zskt.experiments.protocol import Protocol
 from zskt.experiments.published import TABLE_2
 from zskt.experiments.specs import RunSpec, beliefs, few_shot, zero_shot
@@ -30,29 +30,27 @@ def students(protocol: Protocol, seeds: Sequence[int]) -> dict[str, list[RunSpec
 
 def specs(protocol: Protocol, seeds: Sequence[int]) -> list[RunSpec]:
     """The students, and the curves of each."""
-    runs = [run for group in students(protocol, seeds).values() for run in group]
-    return [*runs, *(beliefs(run) for run in runs)]
+    runs = runs_of(students)(protocol, seeds)
+    return [*runs, *map(beliefs, runs)]
 
 
 def report(store: RunStore, seeds: Sequence[int], out: Path) -> Report:
     """One row for each kind of student, and the curves of the first seed."""
-    rows, everything, curves = [], [], {}
+    found, curves = Report([]), {}
+    known = TABLE_2.get(store.published or "", {})
     for name, group in students(store.protocol, seeds).items():
         trained = [store.make(run) for run in group]
         judged = [store.make(beliefs(run)) for run in group]
-        everything += [*trained, *judged]
-        published = TABLE_2.get(store.published or "", {}).get(name)
-        rows.append({"student": name, **errors_over_seeds(trained, judged, published)})
+        found.runs += [*trained, *judged]
+        found.rows.append({"student": name, **errors_over_seeds(trained, judged, known.get(name))})
         if judged[0].error is None:
             with np.load(judged[0].path / CURVES) as file:
-                curves[name] = {
-                    role: torch.from_numpy(file[role]) for role in ("student", "teacher")
-                }
-    if not curves:
-        return Report(rows, everything)
-    with house_style():
-        picture = save_figure(out / "figure-4.png", mean_curves_beside(curves))
-    return Report(rows, everything, [picture])
+                roles = ("student", "teacher")
+                curves[name] = {role: torch.from_numpy(file[role]) for role in roles}
+    if curves:
+        with house_style():
+            found.pictures = [save_figure(out / "figure-4.png", mean_curves_beside(curves))]
+    return found
 
 
 def errors_over_seeds(
@@ -62,18 +60,16 @@ def errors_over_seeds(
     row = over_seeds(trained, None)
     finished = [run.row for run in judged if run.error is None]
     errors = [each["mean_transition_error"] for each in finished]
+    spreads = [each["standard_error"] for each in finished]
     mean = fmean(errors) if errors else None
-    known = published is not None and mean is not None
     return {
         "accuracy": row["accuracy"],
         "mean_transition_error": mean,
         "std_over_seeds": pstdev(errors) if errors else None,
-        "standard_error_over_images": fmean(each["standard_error"] for each in finished)
-        if errors
-        else None,
+        "standard_error_over_images": fmean(spreads) if spreads else None,
         "seeds": len(errors),
         "published_error": published,
-        "error_difference": mean - published if known else None,
+        "error_difference": difference(mean, published),
         "images": finished[0]["images"] if finished else None,
         **({"diverged": row["diverged"]} if "diverged" in row else {}),
     }

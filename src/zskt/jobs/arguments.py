@@ -3,8 +3,11 @@
 On the command line a teacher, a student or data are given as text; in Python they may be objects.
 """
 
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hints
 
 from cyclopts import Parameter
 
@@ -18,10 +21,12 @@ if TYPE_CHECKING:
 
     TeacherLike = str | Path | nn.Module | Teacher
     NetworkLike = str | Path | nn.Module
+    Networks = tuple[NetworkLike, ...]
     DataLike = str | ImageData
     MethodLike = Any
 else:
     TeacherLike = NetworkLike = DataLike = MethodLike = Any
+    Networks = tuple[str, ...]
 
 
 def _help(text: str) -> Parameter:
@@ -45,3 +50,21 @@ Progress = Annotated[bool, _help("Show how far it is.")]
 Many = Parameter(consume_multiple=True)
 Flat = Parameter(name="*")
 """A group of settings, each an option of its own."""
+
+
+Job = TypeVar("Job", bound=Callable[..., Any])
+
+
+def job(function: Job) -> Job:
+    """A job whose paths may be given as text in Python too, as on the command line."""
+
+    @wraps(function)
+    def with_paths(*given: Any, **named: Any) -> Any:
+        bound = signature(function).bind(*given, **named)
+        for name, hint in get_type_hints(function).items():
+            value = bound.arguments.get(name)
+            if isinstance(value, str) and Path in (hint, *get_args(hint)):
+                bound.arguments[name] = Path(value)
+        return function(*bound.args, **bound.kwargs)
+
+    return with_paths  # ty: ignore

@@ -40,6 +40,7 @@ class Beliefs(Result):
     seconds: float
 
 
+@arg.job
 def beliefs(
     *,
     student: arg.NetworkLike,
@@ -73,6 +74,7 @@ def beliefs(
         UserError: if the networks or the data cannot be read, or they do not fit each other.
     """
     start = time.monotonic()
+    options.check(teacher)
     where = resolve(device, precision)
 
     from zskt.jobs.loading import name_of, new_run
@@ -83,6 +85,7 @@ def beliefs(
     from zskt.runs.folder import RunFolder
 
     RunFolder(out).check("beliefs", overwrite=overwrite)
+    RunFolder(out).make()
     pair, part = pair_of(student, teacher, options, data, data_dir, split, where)
     logits = {role: each.predict(part) for role, each in pair.items()}
     sampled = sample_agreed(
@@ -92,9 +95,10 @@ def beliefs(
     settings: dict[str, Any] = {"student": name_of(student), "teacher": name_of(teacher)}
     settings |= {"data": name_of(data), "teacher_options": options.plain(), "split": split}
     settings |= {"device": where.name, "precision": where.precision, **asdict(measurement)}
-    folder = new_run(out, "beliefs", settings, where, overwrite=overwrite)
     curves = curves_of(pair, part, sampled, measurement, where, progress=progress)
     error = mean_transition_error(curves)
+    # Only now: curves from before are kept if these cannot be made.
+    folder = new_run(out, "beliefs", settings, where, overwrite=overwrite)
     _write_curves(out, part, sampled, by_role(curves, measurement), str(error), measurement)
     row = {
         "pair": f"{pair['teacher'].name} to {pair['student'].name}",

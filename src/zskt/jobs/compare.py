@@ -30,9 +30,10 @@ class Comparison(Result):
     seconds: float
 
 
+@arg.job
 def compare(
     teacher: arg.TeacherLike,
-    students: Annotated[tuple[arg.NetworkLike, ...], arg.Many],
+    students: Annotated[arg.Networks, arg.Many],
     *,
     options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
     data: arg.Data | None = None,
@@ -60,6 +61,7 @@ def compare(
         raise UserError("give a teacher and at least one student")
     if belief_images < 0:
         raise UserError(f"`belief_images` must be zero or above, not {belief_images}")
+    options.check(teacher)
     where = resolve(device, "32")
 
     from zskt.jobs.loading import contender_of, data_of, name_of, student_of

@@ -38,6 +38,7 @@ class Demonstrated(Result):
     seconds: float
 
 
+@arg.job
 def demo(
     *,
     seeds: Annotated[tuple[int, ...], arg.Many] = (0,),

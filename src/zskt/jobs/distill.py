@@ -13,6 +13,7 @@ from zskt.errors import UserError
 from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
 from zskt.methods.zskt import ZSKT
+from zskt.runs.folder import RunFolder
 from zskt.teachers.options import TeacherOptions, Words
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Distilled(Result):
     """Where the run lies on disk."""
 
 
+@arg.job
 def distill(
     teacher: arg.TeacherLike | None = None,
     student: arg.NetworkLike | None = None,
@@ -102,6 +104,9 @@ def distill(
             "`resume` takes the run's own settings; besides it, only `until`, `device`, "
             "`teacher`, `data_dir` and `allow_code` may be given"
         )
+    options.check(teacher)
+    if out is not None:
+        RunFolder(out).check("distill", overwrite=overwrite)
     resolve(run.device)
 
     from zskt.jobs.distill_run import carry_out

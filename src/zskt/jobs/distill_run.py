@@ -148,7 +148,6 @@ def _open(
     )
     play.memories = folder.memories
     if not resumed:
-        folder.check("distill", overwrite=overwrite)
         return
     play.saved = folder.state()
     done = play.saved["round"] if play.saved else 0

@@ -36,6 +36,7 @@ class Evaluation(Result):
     pictures: list[Path] = field(default_factory=list)
 
 
+@arg.job
 def evaluate(
     student: arg.NetworkLike,
     *,
@@ -61,6 +62,7 @@ def evaluate(
         UserError: if a file is missing or damaged, or networks and data do not fit each other.
     """
     start = time.monotonic()
+    options.check(teacher)
     where = resolve(device, "32")
 
     from zskt.jobs.loading import data_of, name_of, student_of

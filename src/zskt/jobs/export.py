@@ -43,6 +43,7 @@ class Exported(Result):
     file_accuracy: float | None = None
 
 
+@arg.job
 def export(
     run: Path,
     *,

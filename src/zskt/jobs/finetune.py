@@ -13,6 +13,7 @@ from zskt.supervised.recipe import FineTuning, FineTuningDistillation
 from zskt.teachers.options import TeacherOptions
 
 
+@arg.job
 def finetune(
     run: Path,
     *,
@@ -47,6 +48,7 @@ def finetune(
         UserError: as `zskt.train`, and if the student is of a class that zskt cannot build or
             nothing says which teacher it had.
     """
+    options.check(teacher)
     if teacher is None and replace(options, allow_code=False) != TeacherOptions():
         raise UserError("what is said of a teacher needs one; give `teacher`")
 

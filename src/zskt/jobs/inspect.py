@@ -58,6 +58,7 @@ class Inspection:
         return next((name for name, taps in self.findings.taps.items() if taps), None)
 
 
+@arg.job
 def inspect(
     teacher: arg.TeacherLike,
     *,
@@ -79,6 +80,7 @@ def inspect(
     Raises:
         UserError: if the teacher cannot be found, read or understood.
     """
+    options.check(teacher)
     where = resolve(device, "32")
 
     from zskt.files import write_atomically

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
 
 
@@ -16,6 +17,7 @@ class Names(Result):
     data: dict[str, str]
 
 
+@arg.job
 def list_names() -> Names:
     """List methods, networks and data sets."""
     from zskt.data.names import DATA

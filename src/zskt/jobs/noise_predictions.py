@@ -41,6 +41,7 @@ class NoiseCounts(Result):
     seconds: float
 
 
+@arg.job
 def noise_predictions(
     *networks: Path,
     out: arg.RunDir,

@@ -27,6 +27,7 @@ class Synthesized(Result):
     """Images by the class that the teacher predicts."""
 
 
+@arg.job
 def synthesize(
     run: Path,
     *,

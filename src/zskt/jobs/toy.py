@@ -24,6 +24,7 @@ class Toyed(Result):
     seconds: float
 
 
+@arg.job
 def toy(
     *,
     out: arg.RunDir,

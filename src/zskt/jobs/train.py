@@ -44,6 +44,7 @@ class Trained(Result):
     """In words."""
 
 
+@arg.job
 def train(
     network: str,
     *,
@@ -87,6 +88,7 @@ def train(
     start = time.monotonic()
     if distill_from is None and (guidance, options) != (KnowledgeDistillation(), TeacherOptions()):
         raise UserError("`distill`_... settings need a teacher; give `distill_from` TEACHER")
+    options.check(distill_from)
     where = resolve(device, precision)
 
     from zskt.data import balanced_subset

@@ -42,6 +42,7 @@ class Judged(Result):
         return {"word": self.word, "reason": self.reason, "advice": self.advice, **self.signals}
 
 
+@arg.job
 def verdict(
     run: Path,
     *,

@@ -11,12 +11,11 @@ from zskt.images import Normalisation
 from zskt.modes import evaluating
 
 Logits = Float[Tensor, "count classes"]
+Labels = Int64[Tensor, " count"]
 
 
 @torch.no_grad()
-def predict(
-    network: nn.Module, split: Split, normalisation: Normalisation
-) -> Float[Tensor, "count classes"]:
+def predict(network: nn.Module, split: Split, normalisation: Normalisation) -> Logits:
     """Logits of a network in eval mode for every image of a split, on the CPU.
 
     Computed in the network's own dtype on its own device; its modes are put back afterwards.
@@ -30,7 +29,7 @@ def predict(
     return torch.cat(logits)
 
 
-def accuracy(logits: Logits, labels: Int64[Tensor, " count"]) -> float:
+def accuracy(logits: Logits, labels: Labels) -> float:
     """Share of images whose largest logit is that of the label, 0 to 1."""
     return (logits.argmax(1) == labels).double().mean().item()
 
@@ -63,7 +62,7 @@ def confusion(teacher: Logits, student: Logits) -> list[list[int]]:
     return confusion_matrix(teacher.argmax(1), student.argmax(1), labels=labels).tolist()
 
 
-def calibration_error(logits: Logits, labels: Int64[Tensor, " count"], bins: int = 15) -> float:
+def calibration_error(logits: Logits, labels: Labels, bins: int = 15) -> float:
     """Expected calibration error over bins of equal width (Guo et al., 2017, arXiv:1706.04599).
 
     The mean over images of |accuracy - confidence| of the image's bin, 0 to 1.
@@ -76,9 +75,7 @@ def calibration_error(logits: Logits, labels: Int64[Tensor, " count"], bins: int
     return (apart.abs().sum() / len(labels)).item()
 
 
-def qualities(
-    logits: Logits, teachers: Logits, labels: Int64[Tensor, " count"]
-) -> dict[str, float]:
+def qualities(logits: Logits, teachers: Logits, labels: Labels) -> dict[str, float]:
     """How good logits are: accuracy, top 5, agreement with a teacher, calibration error, 0 to 1."""
     best = logits.topk(min(5, logits.shape[1])).indices
     return {

@@ -38,16 +38,10 @@ class Contender:
 def compare(
     teacher: Contender, others: Sequence[Contender], split: Split
 ) -> tuple[list[dict[str, Any]], list[list[int]]]:
-    """Measure a teacher and others on a test split.
+    """Measure a teacher and others, the student first, on a test split.
 
-    Args:
-        teacher: what the others are to agree with.
-        others: the student first.
-        split: test images and labels.
-
-    Returns:
-        One row per network (accuracy and agreement from 0 to 1, latency in seconds for one
-        image), and the confusion between the teacher (rows) and the first other (columns).
+    Returns one row per network (accuracy and agreement from 0 to 1, latency in seconds for one
+    image), and the confusion between the teacher (rows) and the first other (columns).
     """
     contenders = [teacher, *others]
     logits = [each.predict(split) for each in contenders]
@@ -70,8 +64,9 @@ def check_fits(split: Split, card: Card) -> None:
     """Raise a `UserError` unless a network with this card can be judged on a split."""
     here = tuple(split.images.shape[1:])
     if here != card.input_size:
+        wanted = size_in_words(card.input_size)
         raise UserError(
-            f"the data has {size_in_words(here)} images and the network takes {size_in_words(card.input_size)}; "
+            f"the data has {size_in_words(here)} images and the network takes {wanted}; "
             "give data of that size"
         )
     highest = int(split.labels.max())

@@ -16,11 +16,11 @@ from zskt.taps import Operations
 LATENCY_RUNS = 30
 LATENCY_SECONDS = 5.0
 WARM_UP = 5
+Size = tuple[int, int, int]
+"""Channels, height and width."""
 
 
-def costs(
-    network: nn.Module, file: Path | None, input_size: tuple[int, int, int]
-) -> dict[str, Any]:
+def costs(network: nn.Module, file: Path | None, input_size: Size) -> dict[str, Any]:
     """Parameters, multiply-accumulates, bytes on disk, seconds for 1 and for 64 images."""
     row: dict[str, Any] = {
         "parameters": parameters(network),
@@ -34,10 +34,9 @@ def costs(
 
 
 @torch.no_grad()
-def multiply_accumulates(network: nn.Module, input_size: tuple[int, int, int]) -> int:
+def multiply_accumulates(network: nn.Module, input_size: Size) -> int:
     """Of convolutions and products for one image, counted as they run; half of the flops."""
-    parameter = next(network.parameters())
-    image = torch.zeros(1, *input_size, device=parameter.device, dtype=parameter.dtype)
+    image = _blank(network, input_size, 1)
     counted: list[int] = []
 
     def count(operation: Any, arguments: Any, named: Any, output: Any) -> None:
@@ -49,21 +48,18 @@ def multiply_accumulates(network: nn.Module, input_size: tuple[int, int, int]) -
     return sum(counted) // 2
 
 
-def latency(network: nn.Module, input_size: tuple[int, int, int]) -> float:
+def latency(network: nn.Module, input_size: Size) -> float:
     """Median seconds for one image in eval mode, over 30 runs on the network's own device."""
     return latencies(network, input_size, 1)[0]
 
 
 @torch.no_grad()
-def latencies(
-    network: nn.Module, input_size: tuple[int, int, int], batch: int
-) -> tuple[float, float]:
+def latencies(network: nn.Module, input_size: Size, batch: int) -> tuple[float, float]:
     """Seconds for one batch in eval mode on the network's own device: median and 95th percentile.
 
     Over 30 runs, or fewer if they take more than five seconds, after five to warm up.
     """
-    parameter = next(network.parameters())
-    images = torch.zeros(batch, *input_size, device=parameter.device, dtype=parameter.dtype)
+    images = _blank(network, input_size, batch)
     seconds: list[float] = []
     with evaluating(network):
         while len(seconds) < WARM_UP + 5 or (
@@ -75,3 +71,8 @@ def latencies(
             seconds.append(perf_counter() - start)
     ordered = sorted(seconds[WARM_UP:])
     return median(ordered), ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
+
+
+def _blank(network: nn.Module, input_size: Size, batch: int) -> torch.Tensor:
+    """Images on the network's own device, in its dtype."""
+    return torch.zeros(batch, *input_size).to(next(network.parameters()))

@@ -35,13 +35,7 @@ def noise_predictions(
     images: UInt8[Tensor, "count channels height width"],
     normalisation: Normalisation,
 ) -> NoisePredictions:
-    """Count the classes that a network in eval mode predicts for images without labels.
-
-    Args:
-        network: a classifier, on its device.
-        images: pixels 0 to 255, as of `uniform_noise`.
-        normalisation: the network's own.
-    """
+    """Count the classes that a network in eval mode predicts for pixels 0 to 255."""
     unlabelled = Split(images, torch.zeros(len(images), dtype=torch.int64))
     logits = predict(network, unlabelled, normalisation)
     counts = logits.argmax(1).bincount(minlength=logits.shape[1])

@@ -43,11 +43,7 @@ class Labelled:
 
 
 def butterfly(seed: int) -> tuple[Labelled, Labelled]:
-    """Draw 1000 points from each Gaussian, cut the holes, and split 70 to 30 at random.
-
-    Returns:
-        The points to train the teacher on and those to judge by.
-    """
+    """The points to train the teacher on and those to judge by, 70 to 30 at random."""
     random = torch.Generator().manual_seed(stream(seed, "butterfly"))
     points, labels = [], []
     for label, centre, deviation in GAUSSIANS:
@@ -60,8 +56,6 @@ def butterfly(seed: int) -> tuple[Labelled, Labelled]:
     everything = Labelled(torch.cat(points), torch.cat(labels))
     order = torch.randperm(len(everything), generator=random)
     cut = round(TRAIN_SHARE * len(order))
-    train, test = (
-        Labelled(everything.points[part], everything.labels[part])
-        for part in (order[:cut], order[cut:])
-    )
+    parts = (order[:cut], order[cut:])
+    train, test = (Labelled(everything.points[part], everything.labels[part]) for part in parts)
     return train, test

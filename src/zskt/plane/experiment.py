@@ -36,17 +36,14 @@ Map = Float[Tensor, "side side classes"]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The student after a round.
-
-    Attributes:
-        map: its probabilities over the plane, a row for each y from low to high.
-        points: where it learnt in this round; None before the first.
-        row: what was measured.
-    """
+    """The student after a round."""
 
     map: Map
+    """Its probabilities over the plane, a row for each y from low to high."""
     points: Float[Tensor, "points 2"] | None
+    """Where it learnt in this round; None before the first."""
     row: dict[str, Any]
+    """What was measured."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +60,7 @@ class Outcome:
 def experiment(toy: Toy, record: Callable[[dict[str, Any]], None]) -> Outcome:
     """Train a teacher, play the game, look at the student now and then.
 
-    Args:
-        toy: settings.
-        record: is given every row of measurements as soon as it is made.
-
-    Raises:
-        DivergedError: if the points or the networks' outputs are no longer finite.
+    `record` is given every row of measurements as soon as it is made.
     """
     train, test = butterfly(toy.seed)
     teacher, student = (perceptron(stream(toy.seed, name)) for name in ("teacher", "student"))
@@ -88,19 +80,15 @@ def experiment(toy: Toy, record: Callable[[dict[str, Any]], None]) -> Outcome:
             snapshots.append(looks(number, each))
             record(snapshots[-1].row)
     first, last = snapshots[0].row, snapshots[-1].row
-    return Outcome(
-        train,
-        looks.teacher_map,
-        snapshots,
-        {
-            "teacher_accuracy": accuracy(looks.logits_on_test, test.labels),
-            "untrained_accuracy": first["student_accuracy"],
-            "student_accuracy": last["student_accuracy"],
-            "test_agreement": last["test_agreement"],
-            "untrained_plane_agreement": untrained_agreement,
-            "plane_agreement": _plane_agreement(teacher, student),
-        },
-    )
+    figures = {
+        "teacher_accuracy": accuracy(looks.logits_on_test, test.labels),
+        "untrained_accuracy": first["student_accuracy"],
+        "student_accuracy": last["student_accuracy"],
+        "test_agreement": last["test_agreement"],
+        "untrained_plane_agreement": untrained_agreement,
+        "plane_agreement": _plane_agreement(teacher, student),
+    }
+    return Outcome(train, looks.teacher_map, snapshots, figures)
 
 
 def teach(teacher: nn.Module, train: Labelled, toy: Toy) -> None:

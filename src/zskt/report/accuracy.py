@@ -1,6 +1,7 @@
 """Accuracy over the number of real images of each class, as Figure 2 of the paper draws it."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -15,24 +16,18 @@ LOOKS = {  # colour and marker of each curve
 def accuracy_over_images(rows: Sequence[dict[str, Any]], title: str) -> Figure:
     """Curves with bars of one standard deviation over seeds.
 
-    Args:
-        rows: with `curve`, `per_class` (0 for none, `all` for the whole training set), `accuracy`
-            and `accuracy_std`, 0 to 1.
-        title: above the axes.
+    Rows have `curve`, `per_class` (0 for none, `all` for the whole training set), `accuracy` and
+    `accuracy_std`, 0 to 1.
     """
     figure = Figure(figsize=(5.2, 3.6), layout="constrained")
     axes = figure.subplots()
-    counts = sorted({row["per_class"] for row in rows if row["per_class"] != "all"})
+    few = sorted((row for row in rows if row["per_class"] != "all"), key=itemgetter("per_class"))
+    counts = sorted({row["per_class"] for row in few})
     place = {count: number for number, count in enumerate(counts)}
     for curve, (colour, marker) in LOOKS.items():
         # A student tuned on no image is the zero-shot student.
-        here = [
-            row
-            for row in rows
-            if row["per_class"] != "all"
-            and (row["curve"] == curve or (curve == "zero-shot + M" and row["per_class"] == 0))
-        ]
-        here.sort(key=lambda row: row["per_class"])
+        names = (curve, "zero-shot") if curve == "zero-shot + M" else (curve,)
+        here = [row for row in few if row["curve"] in names]
         axes.errorbar(
             [place[row["per_class"]] for row in here],
             [row["accuracy"] for row in here],

@@ -10,6 +10,7 @@ from torch import Tensor
 from zskt.report.style import INK
 
 Curves = Mapping[str, Float[Tensor, "images targets steps"]]
+"""By role, `student` and `teacher`."""
 LABEL = "probability of the target class"
 
 
@@ -18,11 +19,6 @@ def mean_curves(curves: Curves, title: str, shown_steps: int = 32) -> Figure:
 
     The paper takes every image and target as independent; here the error is over images, each with
     the mean over its targets, which as a rule makes the band wider.
-
-    Args:
-        curves: by role, `student` and `teacher`.
-        title: above the axes.
-        shown_steps: where the horizontal axis ends.
     """
     figure = Figure(figsize=(4.8, 3.4), layout="constrained")
     _draw_means(figure.subplots(), curves, title, shown_steps)
@@ -30,12 +26,7 @@ def mean_curves(curves: Curves, title: str, shown_steps: int = 32) -> Figure:
 
 
 def mean_curves_beside(students: Mapping[str, Curves], shown_steps: int = 32) -> Figure:
-    """The means of several students and their teachers, one panel each.
-
-    Args:
-        students: curves by the student's name.
-        shown_steps: where the horizontal axes end.
-    """
+    """The means of several students and their teachers, one panel each."""
     figure = Figure(figsize=(3.4 * len(students), 3.2), layout="constrained")
     panels = figure.subplots(1, len(students), squeeze=False)[0]
     for axes, (name, curves) in zip(panels, students.items(), strict=True):
@@ -64,19 +55,13 @@ def single_curves(
     start: Int64[Tensor, " images"],
     shown_steps: int = 32,
 ) -> Figure:
-    """Single images, and under each the curves towards all of its targets.
+    """Single images, and under each the curves from its class in `start` towards every other.
 
-    Args:
-        curves: by role, `student` and `teacher`; of the first images, and perhaps of more.
-        images: the first images, as pixels.
-        start: the class that each is stepped away from.
-        shown_steps: where the horizontal axis ends.
+    The curves are of the first images, and perhaps of more.
     """
-    count = len(images)
-    figure = Figure(figsize=(2.4 * count + 0.6, 3.6), layout="constrained")
-    panels = figure.subplots(2, count, squeeze=False, height_ratios=(1, 2))
-    for number in range(count):
-        above, below = panels[:, number]
+    figure = Figure(figsize=(2.4 * len(images) + 0.6, 3.6), layout="constrained")
+    panels = figure.subplots(2, len(images), squeeze=False, height_ratios=(1, 2))
+    for number, (above, below) in enumerate(panels.T):
         above.imshow(images[number].expand(3, -1, -1).permute(1, 2, 0).numpy())
         above.set_axis_off()
         above.set_title(f"from class {int(start[number])}", fontsize="medium")

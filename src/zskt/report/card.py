@@ -38,26 +38,20 @@ def model_card(facts: RunFacts) -> str:
     card, settings, verdict = facts.card, facts.settings, facts.verdict
     assert card is not None
     assert verdict is not None
-    shown = {
-        **settings["method_settings"],
-        "rounds": facts.last["round"],
-        "seed": settings["run"]["seed"],
-    }
+    shown = {**settings["method_settings"], "rounds": facts.last["round"]}
+    shown["seed"] = settings["run"]["seed"]
+    versions = ", ".join(f"{name} {version}" for name, version in settings["versions"].items())
     parts = [
         FRONT,
         f"# {card.architecture or 'a network'} distilled without data",
         f"An image classifier, {size_in_words(card.input_size)} (channels, height, width) to "
-        f"{card.classes} classes, {settings['student_parameters']:,} parameters. It was distilled from a teacher without any data.",
+        f"{card.classes} classes, {settings['student_parameters']:,} parameters. It was distilled "
+        "from a teacher without any data.",
         _use(card),
         f"## Teacher\n\n`{_teacher(settings)}`, SHA-256 `{settings['teacher_sha256']}`.",
-        f"## How\n\n{method_title(settings['method'])}. Versions: {_listed(settings['versions'])}.",
-        "\n".join(
-            [
-                "| setting | value |",
-                "| --- | --- |",
-                *(f"| {name.replace('_', ' ')} | {value} |" for name, value in shown.items()),
-            ]
-        ),
+        f"## How\n\n{method_title(settings['method'])}. Versions: {versions}.",
+        "| setting | value |\n| --- | --- |\n"
+        + "\n".join(f"| {name.replace('_', ' ')} | {value} |" for name, value in shown.items()),
         "## How good it is",
         f"Told without data: **{verdict['word']}**; {verdict['reason']}.",
         _table(facts.evaluation["rows"]) if facts.evaluation else UNTESTED,
@@ -78,33 +72,21 @@ def _use(card: Card) -> str:
         f'import zskt\n\nstudent = zskt.load("student.safetensors")\n'
         f"logits = student(images)  # (batch, {sizes})"
     )
-    return f"## Use\n\n```python\n{code}\n```\n\n{_normalisation(card)}"
-
-
-def _normalisation(card: Card) -> str:
     if card.mean is None or card.std is None:
-        return "Images are normalised as the teacher's are, which its file does not tell."
-    return (
-        f"Images are `(pixel / 255 - mean) / std` with mean {list(card.mean)} and std "
-        f"{list(card.std)}."
-    )
-
-
-def _listed(versions: dict[str, str]) -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions.items())
+        told = "Images are normalised as the teacher's are, which its file does not tell."
+    else:
+        mean, std = list(card.mean), list(card.std)
+        told = f"Images are `(pixel / 255 - mean) / std` with mean {mean} and std {std}."
+    return f"## Use\n\n```python\n{code}\n```\n\n{told}"
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> str:
     """Accuracy and agreement on real images."""
-    return "\n".join(
-        [
-            "On real test images, which were not learnt from:",
-            "",
-            "| network | accuracy | agreement with the teacher |",
-            "| --- | ---: | ---: |",
-            *(
-                f"| {row['network']} | {row['accuracy']:.2%} | {row['agreement']:.2%} |"
-                for row in rows
-            ),
-        ]
-    )
+    lines = [
+        "On real test images, which were not learnt from:\n",
+        "| network | accuracy | agreement with the teacher |",
+        "| --- | ---: | ---: |",
+    ]
+    for row in rows:
+        lines.append(f"| {row['network']} | {row['accuracy']:.2%} | {row['agreement']:.2%} |")
+    return "\n".join(lines)

@@ -9,11 +9,7 @@ from zskt.runs.facts import RunFacts
 
 
 def finish(path: Path) -> list[Path]:
-    """Draw a run's pictures and, if it is a distillation with a verdict, write its card.
-
-    Returns:
-        The pictures.
-    """
+    """Draw a run's pictures and, if it is a distillation with a verdict, write its card too."""
     facts = RunFacts.read(path)
     pictures = draw_run(facts)
     if facts.card is not None and facts.verdict is not None:

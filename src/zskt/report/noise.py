@@ -12,11 +12,7 @@ LABELLED = 20
 
 
 def noise_bars(rows: Sequence[dict[str, Any]]) -> Figure:
-    """A group of bars for each network, one below the other: its images for each class.
-
-    Args:
-        rows: `network` and `counts` by class name, with the same classes in every row.
-    """
+    """A group of bars for each `network` of the rows: its `counts`, for the same classes in all."""
     names = list(rows[0]["counts"])
     total = sum(rows[0]["counts"].values())
     few = len(names) <= LABELLED

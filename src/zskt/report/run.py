@@ -14,36 +14,28 @@ def draw_run(facts: RunFacts) -> list[Path]:
     """Draw every picture that the folder has the data for; returns the files."""
     drawn = []
     with house_style():
-        for name, draw in {
-            "generated.png": generated,
-            "curves.png": curves,
-            "confusion.png": confusion,
-        }.items():
-            figure = draw(facts)
-            if figure is not None:
-                drawn.append(save_figure(facts.path / name, figure))
+        for draw in (generated, curves, confusion):
+            if (figure := draw(facts)) is not None:
+                drawn.append(save_figure(facts.path / f"{draw.__name__}.png", figure))
     return drawn
 
 
 def generated(facts: RunFacts) -> Figure | None:
-    """What the student learnt from over time: the first row of every sample sheet, oldest on top."""
+    """What the student learnt from: the first row of every sample sheet, oldest on top."""
     sheets = facts.sheets
     if not sheets:
         return None
     _, height, _ = facts.settings["input_size"]
     figure = Figure(figsize=(4.2, 0.47 * len(sheets) + 0.4), layout="constrained")
     figure.suptitle("Images that the student learnt from")
-    for axes, sheet in zip(
-        figure.subplots(len(sheets), 1, squeeze=False)[:, 0], sheets, strict=True
-    ):
+    rows = figure.subplots(len(sheets), 1, squeeze=False)[:, 0]
+    for axes, sheet in zip(rows, sheets, strict=True):
         with Image.open(sheet) as image:
             strip = np.asarray(image)[: height + 2]
         axes.imshow(strip, interpolation="nearest")
         axes.set_axis_off()
-        number = int(sheet.stem.removeprefix("round-"))
-        axes.text(
-            -0.01, 0.5, f"round {number:,}", ha="right", va="center", transform=axes.transAxes
-        )
+        said = f"round {int(sheet.stem.removeprefix('round-')):,}"
+        axes.text(-0.01, 0.5, said, ha="right", va="center", transform=axes.transAxes)
     return figure
 
 

@@ -11,12 +11,7 @@ from matplotlib.figure import Figure
 from zskt.files import write_atomically
 
 STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
-INK = {
-    "teacher": "#3a3a3a",
-    "student": "#1f5fa8",
-    "further": "#c44e2b",
-    "agreement": "#3b8a4f",
-}
+INK = {"teacher": "#3a3a3a", "student": "#1f5fa8", "further": "#c44e2b", "agreement": "#3b8a4f"}
 """One colour for one thing, in every picture."""
 
 

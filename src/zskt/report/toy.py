@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +13,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from zskt.files import write_atomically
-from zskt.plane.data import Labelled
 from zskt.plane.experiment import MAP_SIDE, Map, Outcome, Snapshot
 from zskt.plane.game import REACH
 from zskt.report.style import INK, house_style
@@ -29,21 +29,20 @@ LAST_FRAME_MILLISECONDS = 3000
 
 def draw_toy(folder: Path, outcome: Outcome) -> list[Path]:
     """Write panels.png and toy.gif into the folder; returns the files."""
+    png, gif = folder / "panels.png", folder / "toy.gif"
     with house_style():
-        return [
-            save_panels(folder / "panels.png", outcome),
-            save_animation(folder / "toy.gif", outcome),
-        ]
+        # A PNG of 256 colours has a third of the size of one of all colours.
+        few = rendered(panels(outcome)).quantize(256, dither=Image.Dither.NONE)
+        _save(few, png, optimize=True)
+        save_animation(gif, outcome)
+    return [png, gif]
 
 
-def save_panels(path: Path, outcome: Outcome) -> Path:
-    """Write the panels as a PNG of 256 colours, a third of the size of one of all colours."""
-    png = io.BytesIO()
-    rendered(panels(outcome)).quantize(256, dither=Image.Dither.NONE).save(
-        png, format="png", optimize=True
-    )
-    write_atomically(path, png.getvalue())
-    return path
+def _save(image: Image.Image, path: Path, **options: Any) -> None:
+    """Write an image, whole or not at all."""
+    content = io.BytesIO()
+    image.save(content, format=path.suffix[1:], **options)
+    write_atomically(path, content.getvalue())
 
 
 def panels(outcome: Outcome) -> Figure:
@@ -63,7 +62,7 @@ def panels(outcome: Outcome) -> Figure:
     return figure
 
 
-def save_animation(path: Path, outcome: Outcome) -> Path:
+def save_animation(path: Path, outcome: Outcome) -> None:
     """Write the game as a GIF, the teacher beside the student, a frame for each snapshot."""
     figure = Figure(figsize=(6.4, 3.5), dpi=90, layout="constrained")
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -74,15 +73,11 @@ def save_animation(path: Path, outcome: Outcome) -> Path:
         show_student(right, outcome, snapshot)
         frames.append(rendered(figure))
     # One palette for all, and no dithering: what stands still then costs nothing.
-    palette = beside(frames[:: max(1, len(frames) // 8)]).quantize(200)
+    some = [np.asarray(frame) for frame in frames[:: max(1, len(frames) // 8)]]
+    palette = Image.fromarray(np.concatenate(some, axis=1)).quantize(200)
     small = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    gif = io.BytesIO()
-    small[0].save(
-        gif, format="gif", save_all=True, append_images=small[1:], loop=0,
-        duration=[FRAME_MILLISECONDS] * (len(small) - 1) + [LAST_FRAME_MILLISECONDS],
-    )  # fmt: skip
-    write_atomically(path, gif.getvalue())
-    return path
+    shown = [FRAME_MILLISECONDS] * (len(small) - 1) + [LAST_FRAME_MILLISECONDS]
+    _save(small[0], path, save_all=True, append_images=small[1:], loop=0, duration=shown)
 
 
 def rendered(figure: Figure) -> Image.Image:
@@ -92,23 +87,17 @@ def rendered(figure: Figure) -> Image.Image:
     return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
-def beside(images: Sequence[Image.Image]) -> Image.Image:
-    """Images of one size as one image."""
-    return Image.fromarray(np.concatenate([np.asarray(image) for image in images], axis=1))
-
-
 def chosen(snapshots: Sequence[Snapshot]) -> list[Snapshot]:
     """One snapshot for each of `SHARES`, the nearest there is."""
-    rounds = snapshots[-1].row["round"]
-    return [
-        min(snapshots, key=lambda it: abs(it.row["round"] - share * rounds)) for share in SHARES
-    ]
+    wanted = [share * snapshots[-1].row["round"] for share in SHARES]
+    return [min(snapshots, key=lambda it: abs(it.row["round"] - number)) for number in wanted]
 
 
 def show_teacher(axes: Axes, outcome: Outcome) -> None:
     """The teacher's map with the data that it was trained on."""
     show_map(axes, outcome.teacher_map, outcome.teacher_map)
-    show_data(axes, outcome.train)
+    x, y = outcome.train.points.numpy().T
+    axes.scatter(x, y, s=1.6, c=COLOURS[outcome.train.labels.numpy()], linewidths=0)
     right = outcome.figures["teacher_accuracy"]
     axes.set_title(f"teacher: right on {right:.1%}", color=INK["teacher"], fontsize=9)
 
@@ -132,12 +121,9 @@ def show_student(axes: Axes, outcome: Outcome, snapshot: Snapshot) -> None:
 
 def show_map(axes: Axes, probabilities: Map, teacher: Map) -> None:
     """A network's classes as colours, under the teacher's borders."""
-    axes.imshow(
-        1 - TINT * (1 - probabilities.numpy() @ COLOURS),
-        origin="lower",
-        extent=(-REACH, REACH, -REACH, REACH),
-        interpolation="bilinear",
-    )
+    colours = 1 - TINT * (1 - probabilities.numpy() @ COLOURS)
+    extent = (-REACH, REACH, -REACH, REACH)
+    axes.imshow(colours, origin="lower", extent=extent, interpolation="bilinear")
     axis = np.linspace(-REACH, REACH, MAP_SIDE)
     for one in np.moveaxis(teacher.numpy(), 2, 0):
         others = teacher.numpy().max(2, where=teacher.numpy() != one[..., None], initial=0)
@@ -145,9 +131,3 @@ def show_map(axes: Axes, probabilities: Map, teacher: Map) -> None:
     axes.set(xticks=(-2, 0, 2), yticks=(-2, 0, 2))
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-
-
-def show_data(axes: Axes, data: Labelled) -> None:
-    """The points that a teacher learns from, in the colours of their classes."""
-    x, y = data.points.numpy().T
-    axes.scatter(x, y, s=1.6, c=COLOURS[data.labels.numpy()], linewidths=0)

@@ -93,14 +93,18 @@ class RunFolder:
                 written; what is there is kept.
         """
         self.check(settings["command_name"], overwrite=overwrite)
+        self.make()
+        self._clear()
+        write_atomically(self.settings_file, json.dumps(settings, indent=2) + "\n")
+
+    def make(self) -> None:
+        """Make the folder: before long work, so that a place that cannot be written shows early."""
         try:
-            self._clear()
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(
                 f"cannot write to {self.path}: {error.strerror}; give another `out`"
             ) from error
-        write_atomically(self.settings_file, json.dumps(settings, indent=2) + "\n")
 
     def settings(self) -> dict[str, Any]:
         """What `create` wrote.

@@ -42,6 +42,12 @@ class TeacherOptions:
     allow_code: bool = False
     """Import the code that made a network, where a file of ours names a factory."""
 
+    def check(self, source: Any) -> None:
+        """Raise a `UserError` for a file that is not there, before anything heavy is imported."""
+        names_file = isinstance(source, str | Path) and Path(source).suffix and not self.weights
+        if names_file and ":" not in str(source) and not Path(source).exists():
+            raise UserError(f"there is no file {source}; check the path")
+
     def load(self, source: Any) -> "Teacher":
         """The teacher of a source as `zskt.load_teacher` takes it; or a `UserError`."""
         from zskt.networks.factory import parsed

@@ -66,27 +66,14 @@ def transition_curves(
     autocast: Autocast = nullcontext,
     progress: Callable[[int], None] = lambda done: None,
 ) -> Curves:
-    """Step every image towards each of its targets and record what both networks believe.
+    """Step every normalised image towards each of its targets; both networks' curves, on the CPU.
 
-    Args:
-        stepped: A, whose cross-entropy is descended.
-        other: B, on the same device. Both run in eval mode, in which the images of a batch must
-            not touch each other, and without gradients for their weights; both are put back as
-            they were.
-        images: normalised, in the dtype of the networks; stepped in that dtype.
-        targets: for each image the classes j to step towards.
-        steps: K, how many probabilities are recorded; the first is that of the image itself.
-        step_size: xi, in units of the normalised image.
-        batch_size: pairs of an image and a target that are stepped together. It bounds the memory
-            and changes the result by rounding only.
-        autocast: makes the context of every forward pass; probabilities are float32 or better.
-        progress: told after every step how many (image, target, step) are done.
-
-    Returns:
-        Both networks' curves, on the CPU.
-
-    Raises:
-        UserError: if a probability is not finite.
+    Both networks, on one device, run in eval mode, in which the images of a batch must not touch
+    each other, and without gradients for their weights; both are put back as they were. `steps` is
+    K, the first on the image itself, and `step_size` xi. `batch_size` pairs of an image and a
+    target are stepped together, which bounds the memory and changes the result by rounding only.
+    `autocast` makes the context of every forward pass; probabilities are float32 or better.
+    `progress` is told after every step how many (image, target, step) are done.
     """
     device = next(stepped.parameters()).device
     count, per_image = targets.shape

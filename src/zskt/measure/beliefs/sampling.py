@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor
 
 from zskt.errors import UserError
+from zskt.measure.accuracy import Labels, Logits
 from zskt.measure.beliefs.settings import RelativeTo
 
 
@@ -23,9 +24,9 @@ class Sampled:
 
 
 def sample_agreed(
-    logits: Float[Tensor, "count classes"],
-    others: Float[Tensor, "count classes"],
-    labels: Int64[Tensor, " count"],
+    logits: Logits,
+    others: Logits,
+    labels: Labels,
     *,
     images: int = 1000,
     relative_to: RelativeTo = "predicted",
@@ -33,17 +34,8 @@ def sample_agreed(
 ) -> Sampled:
     """Draw images on which two networks predict the same class, right or wrong.
 
-    Args:
-        logits: of one network for every image of a split.
-        others: of the other.
-        labels: of the images.
-        images: how many to draw; all on which the networks agree, if these are fewer.
-        relative_to: step towards every class but the one that both predict, as the paper has it,
-            or but the label, as its authors' code has it.
-        seed: for the draw.
-
-    Raises:
-        UserError: if there is none.
+    So many `images`, or all on which the networks agree. They are to be stepped towards every class
+    but the one that both predict, as the paper has it, or but the label, as its authors' code has.
     """
     predicted = logits.argmax(1)
     agreed = (predicted == others.argmax(1)).nonzero().squeeze(1)

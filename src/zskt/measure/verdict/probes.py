@@ -30,14 +30,9 @@ UNKNOWN: float = 2.0
 def probe(
     kind: str, count: int, input_size: tuple[int, int, int], bounds: Bounds | None, seed: int = 0
 ) -> Images:
-    """Normalised images of one kind.
+    """Normalised images of a kind of `PROBES`.
 
-    Args:
-        kind: a key of `PROBES`.
-        count: how many.
-        input_size: channels, height and width.
-        bounds: lowest and highest pixel of each channel; None if they are not known.
-        seed: for all that is drawn.
+    `bounds` are the lowest and the highest pixel of each channel; None if they are not known.
     """
     random = torch.Generator().manual_seed(seed)
     low, high = bounds or ((-UNKNOWN,) * input_size[0], (UNKNOWN,) * input_size[0])
@@ -75,10 +70,8 @@ def leaves(count: int, input_size: tuple[int, int, int], random: torch.Generator
 
 
 PROBES: dict[str, Callable[[int, tuple[int, int, int], torch.Generator], Shares]] = {
-    "noise": noise,
-    "fields": fields,
-    "leaves": leaves,
-}
+    "noise": noise, "fields": fields, "leaves": leaves,
+}  # fmt: skip
 
 
 def blends(images: Images) -> Images:

@@ -19,12 +19,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zskt.images import Images, Normalisation
-from zskt.measure.accuracy import agreement
+from zskt.measure.accuracy import Logits, agreement
 from zskt.measure.verdict.probes import PROBES, blends, probe
 from zskt.modes import evaluating
 from zskt.runs.source import ImageSource
 
-Logits = Float[Tensor, "count classes"]
 IMAGES, LARGE_IMAGES = 512, 128
 """How many of each kind, up to 64x64 pixels and above."""
 BATCH = 128
@@ -43,20 +42,11 @@ def signals(
     average: nn.Module | None = None,
     images: int | None = None,
 ) -> dict[str, float]:
-    """Measure a finished run.
+    """Measure a finished run: shares from 0 to 1, divergences in nats for each image.
 
-    Args:
-        teacher: from images to logits.
-        student: likewise, on the same device.
-        input_size: channels, height and width.
-        normalisation: of the images, if that is known.
-        source: what the run's images come from, as it was after the last round.
-        past: the same as it was earlier in the run.
-        average: the student's moving average.
-        images: how many of each kind; by default 512, of those above 64x64 pixels 128.
-
-    Returns:
-        Numbers by name; shares from 0 to 1, divergences in nats for each image.
+    `source` is where the run's images come from as it was after the last round, `past` the same as
+    it was earlier, `average` the student's moving average; `images` of each kind are looked at, by
+    default 512, of those above 64x64 pixels 128.
     """
     images = images or (IMAGES if max(input_size[1:]) <= 64 else LARGE_IMAGES)
     bounds = normalisation.bounds if normalisation else None
@@ -95,11 +85,7 @@ def kappa(target: Logits, said: Logits) -> float:
     1 for the same predictions everywhere; 0 for a student that always says the same, however often
     its teacher says that too, and where both always say the same.
     """
-    classes = target.shape[1]
-    habits = [
-        torch.bincount(logits.argmax(1), minlength=classes).double() / len(logits)
-        for logits in (target, said)
-    ]
+    habits = [_counts(logits) / len(logits) for logits in (target, said)]
     chance = (habits[0] @ habits[1]).item()
     return 0.0 if chance == 1 else (agreement(said, target) - chance) / (1 - chance)
 
@@ -112,11 +98,16 @@ def variety(logits: Logits) -> dict[str, float]:
     """
     shares = logits.double().softmax(1)
     most, reached = log(logits.shape[1]), log(max(2, min(logits.shape)))
-    counts = torch.bincount(logits.argmax(1), minlength=logits.shape[1]).double()
+    used = _counts(logits) / len(logits)
     return {
         "entropy": torch.special.entr(shares).sum(1).mean().item() / most,
-        "balance": torch.special.entr(counts / counts.sum()).sum().item() / reached,
+        "balance": torch.special.entr(used).sum().item() / reached,
     }
+
+
+def _counts(logits: Logits) -> Float[Tensor, " classes"]:
+    """Images by predicted class."""
+    return logits.argmax(1).bincount(minlength=logits.shape[1]).double()
 
 
 @torch.no_grad()
