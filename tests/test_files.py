@@ -167,7 +167,7 @@ def test_a_run_is_not_overwritten_by_accident(tmp_path):
     folder.record({"round": 1})
     mine = folder.path / "thesis.json"
     mine.write_text("mine")
-    with pytest.raises(UserError, match="`overwrite`.*`resume`"):
+    with pytest.raises(UserError, match=r"`overwrite`.*`resume`"):
         RunFolder(folder.path).create({**RUN, "a": 2})
     assert folder.settings() == {**RUN, "a": 1}
     folder.create({**RUN, "a": 2}, overwrite=True)

@@ -211,7 +211,7 @@ def test_a_teacher_that_takes_pixels(pixels, top, tmp_path, monkeypatch):
     torch.manual_seed(0)
     teacher = load_teacher(f"takes_{int(top)}:Net", input_size=(3, 8, 8), pixels=pixels)
     assert teacher.card.mean == (0.5, 0.5, 0.5)
-    assert teacher.card.bounds == ((-2.0,) * 3, (2.0,) * 3)
+    assert teacher.normalisation.bounds == ((-2.0,) * 3, (2.0,) * 3)
     grey = torch.zeros(2, 3, 8, 8)
     layer = teacher.network.network.network.layer
     torch.testing.assert_close(teacher.network(grey), layer(torch.full((2, 192), 0.5)))
@@ -280,14 +280,14 @@ def test_a_hugging_face_folder(tmp_path):
 
 WRONG = {
     "there is no file": {"source": "none.onnx"},
-    "needs --weights": {"source": "wrn-16-2"},
+    "needs `weights`": {"source": "wrn-16-2"},
     "does not tell the size": {"source": "F/teacher.pt"},
     "cannot take 2x8x8 images": {"source": "F/teacher.pt", "input_size": (2, 8, 8)},
     "or neither": {"source": "F/teacher.pt", "input_size": (1, 8, 8), "mean": (0.5,)},
     "has 2 numbers": {
         "source": "F/teacher.pt", "input_size": (1, 8, 8), "mean": (0.5, 1.0), "std": (0.5, 1.0)
     },
-    "takes pixels has no --mean": {
+    "takes pixels has no `mean`": {
         "source": "F/teacher.pt", "input_size": (1, 8, 8), "mean": (0.5,), "std": (1.0,),
         "pixels": "0-1",
     },
@@ -433,7 +433,7 @@ def test_from_a_file_to_a_student(tmp_path, monkeypatch, capsys):
     assert zskt("distill", "--resume", "run") == 0
     student = load("run")
     assert student(torch.randn(2, 1, 8, 8)).shape == (2, 4)
-    drawn = load("run/generator.safetensors")(torch.randn(32, 100))
+    drawn = load("run/source.safetensors")(torch.randn(32, 100))
     assert -2 <= drawn.min() < drawn.max() <= 2
 
 
@@ -505,7 +505,7 @@ def test_onnx_files_that_are_refused(tmp_path):
     torch.onnx.export(made, (given,), tmp_path / "small.onnx", verbose=False)
     with pytest.raises(UserError, match="takes float16 images"):
         load_teacher(tmp_path / "half.onnx")
-    with pytest.raises(UserError, match="takes 1x8x8 images; leave --input-size out"):
+    with pytest.raises(UserError, match="takes 1x8x8 images; leave `input_size` out"):
         load_teacher(tmp_path / "small.onnx", input_size=(1, 9, 9))
 
 
@@ -531,22 +531,101 @@ def test_a_run_that_names_code_runs_it_only_if_allowed(tmp_path, monkeypatch, ca
             assert "if you trust it, --allow-code" in capsys.readouterr().err
 
 
-def test_an_older_run_goes_on(tmp_path, monkeypatch):
-    """One from before there were options, student arguments and a moving average."""
+def test_settings_that_are_damaged_or_of_another_version(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     card = Card(architecture="wrn-10-1", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.25,))
     write_network(tmp_path / "teacher.safetensors", network(), card)
-    words = ("--rounds", 3, "--batch-size", 4, "--generator-width", 8, "--average-over", 0)
+    words = ("--rounds", 2, "--batch-size", 4, "--generator-width", 8, "--out", "run")
     words = ("distill", "--teacher", "teacher.safetensors", "--student", "wrn-10-1", *words)
-    assert zskt(*words, "--until", 1, "--out", "run") == 0
+    assert zskt(*words) == 0
     settings = json.loads(Path("run/settings.json").read_text())
-    for name in ("teacher_options", "student_arguments", "student_init"):
-        del settings[name]
-    del settings["run"]["average_over"]
-    del settings["method_settings"]["bounded"]
-    Path("run/settings.json").write_text(json.dumps(settings))
-    assert zskt("distill", "--resume", "run") == 0
-    assert not Path("run/student-average.safetensors").exists()
+    for change in ("teacher_path", "student_arguments", "run", "method_settings"):
+        damaged = {name: value for name, value in settings.items() if name != change}
+        Path("run/settings.json").write_text(json.dumps(damaged))
+        assert zskt("distill", "--resume", "run") == 2
+        assert "damaged or of another version" in capsys.readouterr().err
+
+
+HOSTILE = {
+    "pretrained": True,
+    "cache_dir": "stolen",
+    "checkpoint_path": "stolen.pth",
+    "pretrained_cfg_overlay": {"url": "http://localhost:1/weights.pth"},
+    "features_only": True,
+}
+
+
+def hostile_file(folder, arguments, architecture="timm:resnet10t"):
+    """Weights that fit, and a header that wants more."""
+    torch.manual_seed(0)
+    made = create("timm:resnet10t", classes=4, input_size=(3, 32, 32))
+    scale: dict = {"mean": (0.5,) * 3, "std": (0.25,) * 3}
+    card = Card(
+        architecture=architecture, arguments=arguments, input_size=(3, 32, 32), classes=4, **scale
+    )
+    write_network(folder / "gift.safetensors", made, card)
+    return folder / "gift.safetensors"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_files_header_fetches_and_writes_nothing(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    file = hostile_file(tmp_path, {name: HOSTILE[name]})
+
+    def never(*arguments, **named):
+        raise AssertionError("the library was asked")
+
+    monkeypatch.setattr("timm.create_model", never)
+    with pytest.raises(UserError, match="not taken from a file"):
+        load(file)
+    tune = ("finetune", file, "--data", "digits", "--per-class", 1, "--out", "t")
+    for command in (("inspect", file), (*tune, "--teacher", file)):
+        assert zskt(*command) == 2
+        told = capsys.readouterr().err
+        assert f"wants to make its network with {name}" in told
+        assert "Traceback" not in told
+    assert [each.name for each in tmp_path.iterdir()] == ["gift.safetensors"]
+
+
+@pytest.mark.parametrize("value", [10**6, {"a": 1}, "a/b", "x" * 99, [10**9], float("inf")])
+def test_a_header_gives_plain_values_of_a_sensible_size(value, tmp_path):
+    with pytest.raises(UserError, match="no plain value"):
+        load(hostile_file(tmp_path, {"stem_width": value}))
+
+
+def test_a_header_may_change_a_networks_shape(tmp_path):
+    made = create("timm:resnet10t", classes=4, input_size=(3, 32, 32), arguments={"stem_width": 16})
+    card = Card(
+        architecture="timm:resnet10t", arguments={"stem_width": 16}, input_size=(3, 32, 32),
+        classes=4,
+    )  # fmt: skip
+    write_network(tmp_path / "small.safetensors", made, card)
+    assert same_weights(load(tmp_path / "small.safetensors"), made)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"teacher_path": "hf:somebody/model"}, "fetches hf:somebody/model"),
+        ({"teacher_path": "timm:resnet18"}, "fetches timm:resnet18"),
+        ({"student_arguments": {"pretrained": True}}, "with pretrained, which is not taken"),
+        ({"teacher_options": {"teacher_arg": ["cache_dir=x"]}}, "with cache_dir, which is not"),
+    ],
+)
+def test_a_strangers_run_fetches_nothing(change, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    card = Card(architecture="wrn-10-1", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.25,))
+    write_network(tmp_path / "teacher.safetensors", network(), card)
+    words = ("--rounds", 2, "--batch-size", 4, "--generator-width", 8, "--out", "run")
+    words = ("distill", "--teacher", "teacher.safetensors", "--student", "wrn-10-1", *words)
+    assert zskt(*words) == 0
+    settings = json.loads(Path("run/settings.json").read_text())
+    Path("run/settings.json").write_text(json.dumps({**settings, **change}))
+    commands = [("distill", "--resume", "run")]
+    commands += [] if "student_arguments" in change else [("verdict", "run")]
+    for command in commands:
+        assert zskt(*command) == 2
+        assert told in capsys.readouterr().err
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_from_its_weights(tmp_path, monkeypatch):

@@ -67,23 +67,7 @@ class Played:
 
 @dataclass(kw_only=True)
 class Play:
-    """One part of a run: the method and everything around it.
-
-    Args:
-        method: what to do.
-        run: how long, where and how precisely.
-        where: the device and precision, resolved.
-        input_size: channels, height and width of the images.
-        classes: number of logits.
-        normalisation: the teacher's, if it is known.
-        writer: where state and record go.
-        memories: a folder for memories of images.
-        measure: looks at the student now and then; its numbers are recorded, never acted on.
-        saved: the state to go on from.
-        rows: the record up to there.
-        budget: by default that of the run, from now.
-        progress: show how far it is.
-    """
+    """One part of a run: the method and everything around it."""
 
     method: Method
     run: Run
@@ -91,25 +75,27 @@ class Play:
     input_size: tuple[int, int, int]
     classes: int
     normalisation: Normalisation | None = None
+    """The teacher's, if it is known."""
     writer: Writer = field(default_factory=NullWriter)
     memories: Path | None = None
+    """A folder for memories of images."""
     measure: Measure | None = None
+    """Its numbers are recorded, never acted on."""
     saved: dict[str, Any] | None = None
+    """The state to go on from."""
     rows: list[dict[str, Any]] = field(default_factory=list)
+    """The record up to there."""
     budget: Budget | None = None
+    """By default that of the run, from now."""
     progress: bool = True
+    """Show how far it is."""
 
     def __call__(self, teacher: nn.Module, student: nn.Module) -> Played:
         """Go on to the end, or until a signal comes.
 
-        Args:
-            teacher: copied, and never changed.
-            student: trained in place; it comes back to the device it is on.
-
-        Raises:
-            DivergedError: if a loss or a weight is no longer finite.
-            UserError: if the method cannot work with these networks, or the disk is full.
-            Stopped: after Ctrl-C, at the end of a round, with the state saved.
+        The teacher is copied and never changed, the student trained in place; it comes back to the
+        device it is on. Raises `DivergedError` if a loss or a weight is no longer finite, `Stopped`
+        after Ctrl-C, at the end of a round, with the state saved.
         """
         saved = self.saved or {"round": 0, "seconds": 0.0}
         budget = self.budget or Budget(self.run)
@@ -141,13 +127,9 @@ class Play:
         return Played(student, session.networks, session.source, average.network, self.history.rows)
 
     def _play(
-        self,
-        session: Session,
-        budget: Budget,
-        average: MovingAverage,
-        line: ProgressLine,
+        self, session: Session, budget: Budget, average: MovingAverage, line: ProgressLine,
         stop: StopRequest,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Do the rounds that are left."""
         rounds = self.method.rounds(session)
         if budget.paused():
@@ -185,14 +167,9 @@ class Play:
         )  # fmt: skip
 
     def _do(
-        self,
-        due: Due,
-        budget: Budget,
-        session: Session,
-        average: MovingAverage,
-        played: Round,
+        self, due: Due, budget: Budget, session: Session, average: MovingAverage, played: Round,
         line: ProgressLine,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Record, draw, keep and save what is due."""
         number = budget.round
         judged = self.measure(number, session.student) if self.measure and due.look else {}
@@ -225,12 +202,7 @@ class Play:
 
 
 def make_fabric(where: Where, dtype: torch.dtype = torch.float32) -> Fabric:
-    """One process on one device, launched.
-
-    Args:
-        where: the device and precision.
-        dtype: of the student; a student in float64 stays exact.
-    """
+    """One process on one device, launched; a student in float64 stays exact."""
     kind, _, index = where.name.partition(":")
     fabric = Fabric(
         accelerator=kind,

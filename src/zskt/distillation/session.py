@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 from zskt.errors import UserError
 from zskt.images import Bounds, Normalisation
@@ -28,11 +28,8 @@ from zskt.seeds import stream
 class Stateful(Protocol):
     """Modules, optimizers, memories of images: what can be saved and put back."""
 
-    def state_dict(self) -> Any:
-        """Nested dicts and lists of tensors and plain values."""
-
-    def load_state_dict(self, state: Any, /) -> Any:
-        """Go back to a state."""
+    def state_dict(self) -> Any: ...  # noqa: D102
+    def load_state_dict(self, state: Any, /) -> Any: ...  # noqa: D102
 
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -69,7 +66,6 @@ class Method(Protocol):
 
     def rounds(self, session: "Session") -> Iterator[Round]:
         """Make the players, be ready, then go on for ever."""
-        ...
 
 
 class PlayersMade(Exception):
@@ -79,26 +75,18 @@ class PlayersMade(Exception):
 class Session:
     """What a method works with.
 
-    Args:
-        teacher: from normalised images to logits.
-        student: likewise.
-        input_size: channels, height and width of the images.
-        classes: number of logits.
-        seed: of everything that is drawn.
-        fabric: device, precision and processes.
-        normalisation: the teacher's, if it is known.
-        memories: a folder for memories of images; None keeps them in this process.
-        tell: leaves a sentence for the user.
-        saved: the state of a run that is resumed.
-
     Attributes:
         teacher: frozen and in eval mode; gradients pass through it to its input.
         student: the network that learns; its dtype is that of the whole session.
         device: where everything lies.
+        input_size: channels, height and width of the images.
+        classes: number of logits.
+        normalisation: the teacher's; None if it is not known.
         progress: share of the run that lies behind, from 0 to below 1, set before each round;
             schedules are arithmetic on it.
         networks: the further networks that the method trains, by name.
         source: name of the network among them that draws the run's images; None without one.
+        tell: leaves a sentence for the user.
     """
 
     def __init__(
@@ -138,14 +126,10 @@ class Session:
         self.student = self.keep("student", self._placed(student))
 
     def network(self, name: str, make: Callable[[], Network], *, draws: bool = False) -> Network:
-        """Make a further network, put it on the device, keep its state, save it with the run.
+        """Make a further network, place it, keep its state, save it with the run.
 
-        Its weights are drawn from a seed of their own.
-
-        Args:
-            name: of the network in the run's files.
-            make: makes it.
-            draws: whether the run's images are what this network makes of noise.
+        Its weights are drawn from a seed of their own. If it draws, the run's images are what it
+        makes of noise.
         """
         with torch.random.fork_rng(self._cuda):
             torch.manual_seed(stream(self._seed, name))
@@ -171,18 +155,14 @@ class Session:
         assert not self.is_ready, f"{name} is kept after session.ready()"
         self._kept[name] = thing
         if self._saved is not None:
-            self._put_back(name, thing)
+            try:
+                thing.load_state_dict(self._saved["kept"][name])
+            except (KeyError, RuntimeError, ValueError) as error:
+                raise UserError(
+                    f"the checkpoint does not fit the {name} of this run: it is of another "
+                    "architecture or method; start the run anew"
+                ) from error
         return thing
-
-    def _put_back(self, name: str, thing: Stateful) -> None:
-        assert self._saved is not None
-        try:
-            thing.load_state_dict(self._saved["kept"][name])
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise UserError(
-                f"the checkpoint does not fit the {name} of this run: it is of another "
-                "architecture or method; start the run anew"
-            ) from error
 
     def ready(self) -> None:
         """Say that the players are made; a resumed run draws its next random numbers from here."""
@@ -205,11 +185,7 @@ class Session:
         return drawn.to(self.device, non_blocking=True)
 
     def bounds(self) -> Bounds:
-        """Lowest and highest pixel of each channel, normalised.
-
-        Raises:
-            UserError: if the teacher's normalisation is not known.
-        """
+        """Lowest and highest pixel of each channel, normalised; or a `UserError`."""
         if self.normalisation is None:
             raise UserError("`bounded` needs the teacher's normalisation; give `mean` and `std`")
         return self.normalisation.bounds
@@ -219,11 +195,7 @@ class Session:
         return self.fabric.autocast()
 
     def descend(
-        self,
-        loss: Tensor,
-        optimizer: torch.optim.Optimizer,
-        learning_rate: float,
-        clip: float | None = None,
+        self, loss: Tensor, optimizer: Optimizer, learning_rate: float, clip: float | None = None
     ) -> None:
         """One optimizer step down the loss, the gradient's total norm clipped before it.
 
@@ -233,7 +205,7 @@ class Session:
         self.fabric.backward(loss)
         adjusted = [each for group in optimizer.param_groups for each in group["params"]]
         if self.fabric.world_size > 1:
-            for parameter in adjusted:
+            for parameter in (each for each in adjusted if each.grad is not None):
                 parameter.grad = self.fabric.all_reduce(parameter.grad, reduce_op="mean")
         if clip is not None:
             nn.utils.clip_grad_norm_(adjusted, clip)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from zskt.devices import resolve
+from zskt.devices import resolve, settled
 from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
 from zskt.measure.beliefs.settings import Measurement
@@ -169,7 +169,7 @@ def curves_of(
     if other.normalisation != stepped.normalisation:
         looks_on = Translated(looks_on, other.normalisation, stepped.normalisation)
     total = sampled.targets.numel() * measurement.steps
-    with ProgressLine("steps", total, shown=progress) as line:
+    with settled(where), ProgressLine("steps", total, shown=progress) as line:
         return transition_curves(
             stepped.network,
             looks_on,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from zskt.devices import resolve
+from zskt.devices import resolve, settled
 from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
 from zskt.teachers.options import TeacherOptions
@@ -130,7 +130,8 @@ def judge(
     from zskt.results import write_result
     from zskt.runs.folder import EVALUATION, RunFolder
 
-    rows, confused = compare(contenders[0], contenders[1:], images.test)
+    with settled(where):
+        rows, confused = compare(contenders[0], contenders[1:], images.test)
     seconds = time.monotonic() - start
     settings = {**settings, "device": where.name, "class_names": class_names, "confusion": confused}
     write_result(

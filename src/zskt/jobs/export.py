@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from zskt.data import Split
     from zskt.model_file import Card
 
-TOLERANCE = 1e-4
-HALF_TOLERANCE = 1e-2
-"""Half of the numbers cannot be closer than 16 bits allow."""
+TOLERANCE, HALF_TOLERANCE = 1e-4, 1e-2
+"""Largest difference from the student; 16 bits allow no closer numbers than the second."""
 
 
 @dataclass
@@ -83,6 +82,8 @@ def export(
     if calibration_images < 1 or not tolerance > 0:
         raise UserError("`calibration_images` and `tolerance` must be above zero")
 
+    from zskt.exports.formats import largest_difference
+    from zskt.exports.int8 import quantise
     from zskt.jobs.loading import data_of, own_network
     from zskt.runs.folder import RunFolder
     from zskt.runs.source import known_source
@@ -105,9 +106,8 @@ def export(
             )
         if source is not None:
             drawn = source.images(calibration_images, seed=0)
-            exported.difference_8_bits = _quantised(
-                draft, form, student, images, _as_taken(card, pixels, drawn)
-            )
+            quantise(draft, draft, _as_taken(card, pixels, drawn))
+            exported.difference_8_bits = largest_difference(draft, form, student, images)
         if test is not None:
             exported.student_accuracy = test.accuracy(student)
             exported.file_accuracy = test.accuracy_of_file(draft, form)
@@ -182,17 +182,6 @@ def _write(
         raise
     except Exception as error:
         raise UserError(f"cannot write it as {form}: {first_line(error)}") from error
-    return largest_difference(draft, form, student, images)
-
-
-def _quantised(
-    draft: Path, form: Format, student: nn.Module, images: Tensor, calibrating: Tensor
-) -> float:
-    """Turn the file into 8 bits; returns its largest difference from the student."""
-    from zskt.exports.formats import largest_difference
-    from zskt.exports.int8 import quantise
-
-    quantise(draft, draft, calibrating)
     return largest_difference(draft, form, student, images)
 
 

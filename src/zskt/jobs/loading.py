@@ -96,7 +96,8 @@ def teacher_of_run(settings: dict[str, Any], *, allow_code: bool) -> tuple[str, 
     """
     source = str(settings["teacher_path"])
     check_code(source, allow_code=allow_code)
-    if source.startswith(DOWNLOADED) and not settings["teacher_options"].get("weights"):
+    local = Path(source.removeprefix("hf:")).exists()
+    if source.startswith(DOWNLOADED) and not (local or settings["teacher_options"].get("weights")):
         check_trusted(f"fetches {source}", allow_code=allow_code)
     return source, options_of_run(settings, allow_code=allow_code)
 

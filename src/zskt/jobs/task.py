@@ -54,10 +54,26 @@ def task_of_run(
     Raises:
         UserError: if it holds no distillation, or its settings name what is not allowed.
     """
-    folder = RunFolder(path)
-    settings = folder.settings()
+    settings = RunFolder(path).settings()
     if settings.get("command_name") != "distill":
         raise UserError(f"{path} was not made by zskt distill; start it anew")
+    try:
+        return _task(path, settings, run, teacher, student, data_dir, allow_code)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"the settings of {path} are damaged or of another version ({error}); start it anew"
+        ) from error
+
+
+def _task(
+    path: Path,
+    settings: dict[str, Any],
+    run: Run,
+    teacher: Any,
+    student: Any,
+    data_dir: Path,
+    allow_code: bool,
+) -> Task:
     options = options_of_run(settings, allow_code=allow_code)
     if teacher is None:
         teacher, options = teacher_of_run(settings, allow_code=allow_code)
@@ -68,7 +84,7 @@ def task_of_run(
         if not allow_code:
             check_arguments(path, arguments)
     # Before its first checkpoint a run starts again from what it was started with.
-    init = None if folder.checkpoint_file.exists() else settings["student_init"]
+    init = None if RunFolder(path).checkpoint_file.exists() else settings["student_init"]
     return Task(
         teacher=teacher, options=options, student=student,
         student_arg=tuple(f"{name}={value!r}" for name, value in arguments.items()),

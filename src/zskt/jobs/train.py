@@ -105,15 +105,13 @@ def train(
     few = None if per_class is None else balanced_subset(images.train, per_class, recipe.seed)
     arguments = parsed(network_arg)
     model = _made(network, images, arguments, recipe.seed, init).to(where.device)
-    loss_of = None
-    if distill_from is not None:
-        teacher = options.load(distill_from)
-        images, loss_of = _taught(teacher, images, model, guidance, where)
     settings: dict[str, Any] = {"network": network, "data": name_of(data), "half": half}
     settings |= {"init": name_of(init), "distill_from": name_of(distill_from)}
     settings |= {"per_class": per_class, "device": where.name, "precision": where.precision}
     settings |= {**asdict(recipe), "network_arguments": arguments}
+    loss_of = None
     if distill_from is not None:
+        images, loss_of = _taught(options.load(distill_from), images, model, guidance, where)
         settings |= {**asdict(guidance), "teacher_options": options.plain()}
     folder = new_run(out, "train", settings, where, overwrite=overwrite)
     losses = epochs(model, images, recipe, where, few=few, loss_of=loss_of)

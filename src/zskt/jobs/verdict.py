@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zskt.devices import resolve
+from zskt.devices import resolve, settled
 from zskt.errors import UserError
 from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
@@ -126,11 +126,12 @@ def measured(
     from zskt.measure.verdict.signals import signals
 
     start = time.monotonic()
-    values = signals(
-        teacher.to(where.device), student.to(where.device), input_size, normalisation,
-        source=source, past=past, images=images,
-        average=average.to(where.device) if average is not None else None,
-    )  # fmt: skip
+    with settled(where):
+        values = signals(
+            teacher.to(where.device), student.to(where.device), input_size, normalisation,
+            source=source, past=past, images=images,
+            average=average.to(where.device) if average is not None else None,
+        )  # fmt: skip
     return Judged(**judged(values)._asdict(), signals=values, seconds=time.monotonic() - start)
 
 

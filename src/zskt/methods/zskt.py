@@ -106,8 +106,7 @@ class ZSKT:
                 for _ in range(self.generator_steps):
                     with session.autocast():
                         images = generator(noise)
-                        # The teacher's gradient moves the generator too: no no_grad here.
-                        logits = teacher(images), student(images)
+                        logits = teacher(images), student(images)  # T's gradient moves G too
                         generator_loss = extra(images, *logits) - distance(*logits)
                     session.descend(generator_loss, generator_adam, generator_rate, self.clip)
             for step in range(self.student_steps):

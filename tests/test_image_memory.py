@@ -1,0 +1,84 @@
+"""Images that a method keeps: in a file that only grows, of which a checkpoint has the length."""
+
+import pytest
+import torch
+
+from players import SIZE, make_session
+from zskt.errors import UserError
+from zskt.images import Normalisation
+from zskt.runs.image_memory import ImageMemory
+
+NORMALISATION = Normalisation((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
+
+
+def images(count, seed=0):
+    shares = torch.rand(count, *SIZE, generator=torch.Generator().manual_seed(seed))
+    mean, std = (
+        torch.tensor(values).view(-1, 1, 1) for values in ((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
+    )
+    return (shares - mean) / std
+
+
+def test_images_come_back_within_half_a_grey_level(tmp_path):
+    for file in (None, tmp_path / "m.u8"):
+        memory = ImageMemory(file, SIZE, NORMALISATION)
+        memory.add(images(5))
+        memory.add(images(3, seed=1))
+        assert len(memory) == 8
+        kept = memory.take(torch.tensor([7, 0]))
+        given = torch.stack([images(3, seed=1)[2], images(5)[0]])
+        assert (kept - given).abs().max() <= 0.5 / 255 / 0.2 + 1e-5
+
+
+def test_a_checkpoint_has_the_length_alone(tmp_path):
+    memory = ImageMemory(tmp_path / "memory" / "m.u8", SIZE, NORMALISATION)
+    memory.add(images(4))
+    state = memory.state_dict()
+    assert state == {"count": 4}
+    assert memory.file.stat().st_size == 4 * 3 * 8 * 8
+    memory.add(images(2))
+    assert memory.state_dict() == {"count": 6}
+
+
+def test_going_back_cuts_off_what_came_after(tmp_path):
+    file = tmp_path / "m.u8"
+    memory = ImageMemory(file, SIZE, NORMALISATION)
+    memory.add(images(4))
+    state, before = memory.state_dict(), file.read_bytes()
+    memory.add(images(9, seed=1))
+    memory.state_dict()
+    again = ImageMemory(file, SIZE, NORMALISATION)
+    again.read(4)
+    assert file.stat().st_size == 13 * 192
+    again.load_state_dict(state)
+    assert file.read_bytes() == before
+    assert torch.equal(again.take(torch.arange(4)), memory.take(torch.arange(4)))
+    again.add(images(1, seed=2))
+    assert again.state_dict() == {"count": 5}
+    assert file.stat().st_size == 5 * 192
+    file.write_bytes(before[:-1])
+    with pytest.raises(UserError, match="lacks images"):
+        ImageMemory(file, SIZE, NORMALISATION).load_state_dict(state)
+
+
+def test_images_are_drawn_by_a_seed():
+    memory = ImageMemory(None, SIZE)
+    memory.add(images(6))
+    assert torch.equal(memory.images(4, seed=1), memory.images(4, seed=1))
+    assert not torch.equal(memory.images(4, seed=1), memory.images(4, seed=2))
+    assert memory.images(15, seed=0).shape == (15, *SIZE)
+    assert len(memory.images(6, seed=0).flatten(1).unique(dim=0)) == 6
+
+
+def test_a_memory_in_a_session_survives_a_restart(tmp_path, teacher, student):
+    first = make_session(teacher, student, memories=tmp_path / "memory")
+    memory = first.memory("images")
+    first.ready()
+    memory.add(images(3))
+    saved = first.state_dict()
+    memory.add(images(2, seed=1))
+    memory.state_dict()
+    second = make_session(teacher, student, memories=tmp_path / "memory", saved=saved)
+    again = second.memory("images")
+    assert len(again) == 3
+    assert torch.equal(again.take(torch.arange(3)), memory.take(torch.arange(3)))
