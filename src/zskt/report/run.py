@@ -31,7 +31,7 @@ def generated(facts: RunFacts) -> Figure | None:
     rows = figure.subplots(len(sheets), 1, squeeze=False)[:, 0]
     for axes, sheet in zip(rows, sheets, strict=True):
         with Image.open(sheet) as image:
-            strip = np.asarray(image)[: height + 2]
+            strip = np.asarray(image.convert("RGB"))[: height + 2]
         axes.imshow(strip, interpolation="nearest")
         axes.set_axis_off()
         said = f"round {int(sheet.stem.removeprefix('round-')):,}"
