@@ -72,34 +72,18 @@ def card_of(network: nn.Module, student: Card) -> Card:
     if not isinstance(network, Generator):
         return Card(architecture=None, input_size=student.input_size)
     return Card(
-        architecture="generator",
-        input_size=network.output_size,
-        noise_size=network.noise_size,
-        width=network.width,
-        depth=network.depth,
-        bounded=network.bounded,
-        mean=student.mean,
-        std=student.std,
-    )
+        architecture="generator", input_size=network.output_size, noise_size=network.noise_size,
+        width=network.width, depth=network.depth, bounded=network.bounded,
+        mean=student.mean, std=student.std,
+    )  # fmt: skip
 
 
 def write_network(path: Path, network: nn.Module, card: Card, *, half: bool = False) -> None:
-    """Write a network and its card, whole or not at all.
-
-    Args:
-        path: the file, by custom `NAME.safetensors`.
-        network: weights and buffers are taken from its `state_dict`.
-        card: goes into the header.
-        half: store floating-point tensors in 16 bits, half the size.
-    """
-    tensors = {
-        name: (tensor.half() if half and tensor.is_floating_point() else tensor)
-        .detach()
-        .cpu()
-        .contiguous()
-        .clone()
-        for name, tensor in network.state_dict().items()
-    }
+    """Write a network's `state_dict`, by wish in 16 bits, and its card, whole or not at all."""
+    tensors = {}
+    for name, tensor in network.state_dict().items():
+        stored = tensor.half() if half and tensor.is_floating_point() else tensor
+        tensors[name] = stored.detach().cpu().contiguous().clone()
     write_atomically(path, save(tensors, {"zskt": json.dumps(asdict(card))}))
 
 
@@ -116,29 +100,23 @@ def network_file(path: Path) -> Path:
 
 
 def read_card(path: Path) -> Card:
-    """The card in a file's header.
-
-    Raises:
-        UserError: if the file is missing, cut short, or not written by zskt.
-    """
+    """The card in a file's header."""
     with _opened(path) as file:
         text = (file.metadata() or {}).get("zskt")
     if text is None:
         raise UserError(f"{path} was not written by zskt: its header has no card")
-    entries = json.loads(text)
-    for name, value in entries.items():
-        if isinstance(value, list):
-            entries[name] = tuple(value)
     known = {field.name for field in fields(Card)}
-    return Card(**{name: value for name, value in entries.items() if name in known})
+    return Card(**{name: value for name, value in frozen(text).items() if name in known})
+
+
+def frozen(text: str | bytes) -> dict[str, Any]:
+    """A JSON object, whose lists become tuples."""
+    entries = json.loads(text).items()
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in entries}
 
 
 def read_classifier_card(path: Path) -> Card:
-    """The card of a classifier that `load` can build.
-
-    Raises:
-        UserError: as `read_card`, and if the file holds a generator.
-    """
+    """The card of a file that holds a classifier; a `UserError` if it holds a generator."""
     card = read_card(path)
     if card.classes is None:
         raise UserError(f"{path} holds a {card.architecture}; give a classifier")
@@ -172,19 +150,16 @@ def load(path: str | Path, *, allow_code: bool = False) -> nn.Module:
         assert card.noise_size
         assert card.width
         bounds = card.known_normalisation().bounds if card.bounded else None
-        network: nn.Module = Generator(
-            card.input_size, card.noise_size, card.width, card.depth or 1, bounds
-        )
+        shape = card.noise_size, card.width, card.depth or 1
+        network: nn.Module = Generator(card.input_size, *shape, bounds)
     else:
         assert card.classes
         if not allow_code:
             check_arguments(file, card.arguments)
         network = create(
-            card.architecture,
-            classes=card.classes,
-            input_size=card.input_size,
+            card.architecture, classes=card.classes, input_size=card.input_size,
             arguments=card.arguments,
-        )
+        )  # fmt: skip
     load_weights(file, network)
     return network.eval()
 

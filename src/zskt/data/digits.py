@@ -14,11 +14,9 @@ def read_digits() -> ImageData:
     digits = load_digits()
     # Scans have 17 grey levels, 0 to 16.
     pixels = (digits.images * (255 / 16)).round().astype("uint8")[:, None]
-    train_images, test_images, train_labels, test_labels = train_test_split(
-        pixels, digits.target, test_size=TEST_IMAGES, stratify=digits.target, random_state=0
+    images, labels = torch.from_numpy(pixels), torch.from_numpy(digits.target).long()
+    parts = train_test_split(
+        range(len(labels)), test_size=TEST_IMAGES, stratify=digits.target, random_state=0
     )
-    train, test = (
-        Split(torch.from_numpy(images), torch.from_numpy(labels).long())
-        for images, labels in ((train_images, train_labels), (test_images, test_labels))
-    )
+    train, test = (Split(images[chosen], labels[chosen]) for chosen in parts)
     return image_data(train, test, tuple("0123456789"), flips=False)

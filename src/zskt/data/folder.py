@@ -8,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 from torchvision.datasets import ImageFolder
 
 from zskt.data.image_data import ImageData, Split, image_data
-from zskt.errors import UserError
+from zskt.errors import UserError, first_line
 
 GREY_MODES = ("1", "L", "LA")
 
@@ -17,9 +17,6 @@ def read_folder(path: Path) -> ImageData:
     """Read every image into memory; all must have the size of the first and the same classes.
 
     Grey images give one channel if all are grey, else everything becomes three.
-
-    Raises:
-        UserError: if a part, a class or an image is missing, damaged or of another size.
     """
     test_part = next((part for part in ("test", "val") if (path / part).is_dir()), None)
     if not (path / "train").is_dir() or test_part is None:
@@ -27,7 +24,7 @@ def read_folder(path: Path) -> ImageData:
     try:
         train, test = (ImageFolder(str(path / part)) for part in ("train", test_part))
     except FileNotFoundError as error:
-        raise UserError(f"{path}: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{path}: {first_line(error)}") from error
     if train.classes != test.classes:
         odd = sorted(set(train.classes) ^ set(test.classes))
         raise UserError(f"{path}: class folder {odd[0]} is not in both train/ and {test_part}/")

@@ -54,11 +54,7 @@ class ImageData:
 def image_data(
     train: Split, test: Split, class_names: tuple[str, ...], *, flips: bool = True
 ) -> ImageData:
-    """Check two splits against each other and measure the normalisation on the training one.
-
-    Raises:
-        UserError: if a split is empty, sizes differ, or a label has no class.
-    """
+    """Check two splits against each other and measure the normalisation on the training one."""
     for part, split in {"train": train, "test": test}.items():
         if len(split) == 0:
             raise UserError(f"the {part} split holds no image; give it at least one")
@@ -73,16 +69,11 @@ def image_data(
             f"train images are {tuple(train.images.shape[1:])} and test images "
             f"{tuple(test.images.shape[1:])} (channels, height, width); make them equal"
         )
-    mean, std = pixel_statistics(train.images)
-    return ImageData(train, test, class_names, mean, std, flips)
+    return ImageData(train, test, class_names, *pixel_statistics(train.images), flips)
 
 
 def balanced_subset(split: Split, per_class: int, seed: int) -> Split:
-    """So many images of each class, drawn by a seed.
-
-    Raises:
-        UserError: if a class has fewer.
-    """
+    """So many images of each class, drawn by a seed."""
     random = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(split), generator=random)
     classes = [order[split.labels[order] == label] for label in split.labels.unique()]

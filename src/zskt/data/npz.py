@@ -16,9 +16,6 @@ def read_npz(path: Path) -> ImageData:
 
     Images are uint8, (count, height, width) or (count, height, width, channels); labels are
     integers, (count,) or (count, 1). `val_*` arrays may be there and are not used.
-
-    Raises:
-        UserError: if the file or a key is missing, or a shape or type is another.
     """
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -29,8 +26,7 @@ def read_npz(path: Path) -> ImageData:
         raise UserError(f"{path} is no whole .npz without pickles; make it anew") from error
     except Exception as error:  # zipfile and zlib raise their own kinds for damaged archives
         raise UserError(f"{path} is damaged ({error}); make it anew") from error
-    missing = [key for key in REQUIRED if key not in arrays]
-    if missing:
+    if missing := [key for key in REQUIRED if key not in arrays]:
         raise UserError(
             f"{path} lacks {', '.join(missing)}; it needs {', '.join(REQUIRED)} "
             f"(it has {', '.join(arrays) or 'nothing'})"

@@ -7,38 +7,27 @@ import torch
 from torchvision import datasets
 
 from zskt.data.image_data import ImageData, Split, image_data
-from zskt.errors import UserError
+from zskt.errors import UserError, first_line
 
 DIGITS = tuple("0123456789")
 
 
 def read_public(name: str, data_dir: Path) -> ImageData:
-    """Read `cifar10`, `cifar100`, `svhn`, `mnist` or `fashion-mnist`.
+    """Read one of `PUBLIC` from where torchvision keeps or puts the files.
 
-    Args:
-        name: one of the five.
-        data_dir: where torchvision keeps or puts the files. It unpickles those of CIFAR, after it
-            has compared their MD5 with the known one.
-
-    Raises:
-        UserError: if the files are not there and cannot be downloaded.
+    It unpickles those of CIFAR, after it has compared their MD5 with the known one.
     """
+    root = str(data_dir)
     try:
         if name == "svhn":
-            parts = [
-                datasets.SVHN(str(data_dir), part, download=True) for part in ("train", "test")
-            ]
+            parts = [datasets.SVHN(root, part, download=True) for part in ("train", "test")]
         else:
-            kind = {
-                "cifar10": datasets.CIFAR10,
-                "cifar100": datasets.CIFAR100,
-                "mnist": datasets.MNIST,
-                "fashion-mnist": datasets.FashionMNIST,
-            }[name]
-            parts = [kind(str(data_dir), train=train, download=True) for train in (True, False)]
+            kind = "FashionMNIST" if name == "fashion-mnist" else name.upper()
+            make = getattr(datasets, kind)
+            parts = [make(root, train=train, download=True) for train in (True, False)]
     except (RuntimeError, OSError, EOFError) as error:
         raise UserError(
-            f"{name} is not in {data_dir} and cannot be downloaded ({str(error).splitlines()[0]}); "
+            f"{name} is not in {data_dir} and cannot be downloaded ({first_line(error)}); "
             "put torchvision's files there with `data_dir`, or give an .npz"
         ) from error
     train, test = (_split(part) for part in parts)

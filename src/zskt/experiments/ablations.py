@@ -59,7 +59,7 @@ def report(store: RunStore, seeds: Sequence[int], out: Path) -> Report:
     found = compared(
         store, groups(store.protocol, seeds), lambda name: {"variant": name}, lambda name: None
     )
-    whole = next((row["accuracy"] for row in found.rows if row["accuracy"] is not None), None)
+    whole = found.rows[0]["accuracy"]
     for row in found.rows:
         del row["published_accuracy"], row["accuracy_difference"]
         row["to_as_it_is_accuracy_difference"] = difference(row["accuracy"], whole)

@@ -24,9 +24,7 @@ Logits = Float[Tensor, "batch classes"]
 def write_onnx(file: Path, network: nn.Module, images: Images, about: str = "{}") -> None:
     """Input `images`, output `logits`, weights inside the file."""
     need_onnx()
-    with warnings.catch_warnings():
-        # The exporter warns of its own insides.
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):  # The exporter warns of its own insides.
         torch.onnx.export(
             network, (images,), file, input_names=["images"], output_names=["logits"],
             dynamic_shapes=({0: torch.export.Dim("batch")},), external_data=False, verbose=False,
@@ -41,16 +39,14 @@ def write_onnx(file: Path, network: nn.Module, images: Images, about: str = "{}"
 def write_pt2(file: Path, network: nn.Module, images: Images, about: str = "{}") -> None:
     """A file of torch.export."""
     batch = torch.export.Dim("batch")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         program = torch.export.export(network, (images,), dynamic_shapes=({0: batch},))
         torch.export.save(program, file, extra_files={ABOUT: about})
 
 
 def write_torchscript(file: Path, network: nn.Module, images: Images, about: str = "{}") -> None:
     """A traced network."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         torch.jit.trace(network, images).save(file, _extra_files={ABOUT: about})
 
 
@@ -68,8 +64,7 @@ def run_pt2(file: Path, images: Images) -> Logits:
 @torch.no_grad()
 def run_torchscript(file: Path, images: Images) -> Logits:
     """By torch."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"):
         return torch.jit.load(file, map_location="cpu")(images)
 
 
@@ -87,11 +82,7 @@ RUNNERS: dict[str, Callable[[Path, Images], Logits]] = {
 
 @torch.no_grad()
 def largest_difference(file: Path, form: str, network: nn.Module, images: Images) -> float:
-    """Between what a file and a network say, over batches of several sizes.
-
-    Returns:
-        The largest difference of two logits as a share of the largest logit.
-    """
+    """Between the logits of a file and a network, as a share of the largest, for some batches."""
     worst = 0.0
     for count in (1, 2, len(images)):
         logits, expected = RUNNERS[form](file, images[:count]), network(images[:count])

@@ -33,13 +33,10 @@ def write_tar(out: Path, pixels: Pixels, shares: Shares, names: tuple[str, ...])
     """As webdataset reads: NUMBER.png, NUMBER.cls and NUMBER.json with the probabilities."""
     with tarfile.open(out, "w") as tar:
         for number, (image, of_each) in enumerate(zip(pixels, shares, strict=True)):
-            facts = {"probabilities": of_each.tolist(), "class_name": names[int(of_each.argmax())]}
-            parts = {
-                "png": png(image),
-                "cls": str(int(of_each.argmax())).encode(),
-                "json": json.dumps(facts).encode(),
-            }
-            for end, content in parts.items():
+            label = int(of_each.argmax())
+            facts = {"probabilities": of_each.tolist(), "class_name": names[label]}
+            cls, about = str(label).encode(), json.dumps(facts).encode()
+            for end, content in {"png": png(image), "cls": cls, "json": about}.items():
                 entry = tarfile.TarInfo(f"{number:06d}.{end}")
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
@@ -57,9 +54,8 @@ def write_folder(out: Path, pixels: Pixels, shares: Shares, names: tuple[str, ..
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(png(image))
         shares_of[f"train/{name}/{file.name}"] = of_each.tolist()
-    (out / "probabilities.json").write_text(
-        json.dumps({"classes": names, "images": shares_of}) + "\n"
-    )
+    text = json.dumps({"classes": names, "images": shares_of}) + "\n"
+    (out / "probabilities.json").write_text(text)
 
 
 WRITERS: dict[str, Callable[[Path, Pixels, Shares, tuple[str, ...]], None]] = {

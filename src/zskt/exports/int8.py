@@ -14,13 +14,7 @@ from torch import Tensor
 
 
 def quantise(file: Path, out: Path, images: Float[Tensor, "count channels height width"]) -> None:
-    """Write an ONNX file with 8 bits.
-
-    Args:
-        file: an ONNX file in 32 bits.
-        out: the file to write.
-        images: as the file takes them.
-    """
+    """Write an ONNX file of 32 bits as one with 8, calibrated on images as it takes them."""
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

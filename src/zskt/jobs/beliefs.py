@@ -85,7 +85,6 @@ def beliefs(
     from zskt.runs.folder import RunFolder
 
     RunFolder(out).check("beliefs", overwrite=overwrite)
-    RunFolder(out).make()
     pair, part = pair_of(student, teacher, options, data, data_dir, split, where)
     logits = {role: each.predict(part) for role, each in pair.items()}
     sampled = sample_agreed(
@@ -95,6 +94,7 @@ def beliefs(
     settings: dict[str, Any] = {"student": name_of(student), "teacher": name_of(teacher)}
     settings |= {"data": name_of(data), "teacher_options": options.plain(), "split": split}
     settings |= {"device": where.name, "precision": where.precision, **asdict(measurement)}
+    RunFolder(out).make()
     curves = curves_of(pair, part, sampled, measurement, where, progress=progress)
     error = mean_transition_error(curves)
     # Only now: curves from before are kept if these cannot be made.

@@ -56,16 +56,15 @@ def architecture_of(network: nn.Module) -> str | None:
 
 def is_code(name: str | None) -> bool:
     """Whether a name means the user's own code."""
-    known = ("timm", "torchvision", "hf", "shrink")
     found = re.fullmatch(r"(\w+(?:\.\w+)*):\w+", name or "")
-    return found is not None and found[1] not in known
+    return found is not None and found[1] not in ("timm", "torchvision", "hf", "shrink")
 
 
 def _new(
     name: str, classes: int, input_size: tuple[int, int, int], arguments: Mapping[str, Any]
 ) -> nn.Module:
     if name.startswith(("timm:", "torchvision:")):
-        return from_zoo(name, classes=classes, input_size=input_size, arguments=arguments)
+        return from_zoo(name, classes, input_size, arguments)
     if name.startswith("shrink:"):
         raise UserError(f"{name} is for the student of a teacher; name the network")
     if is_code(name):

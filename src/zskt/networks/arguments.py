@@ -19,9 +19,9 @@ OF_SHAPE = frozenset((
     "growth_rate", "hidden_dim", "image_size", "img_size", "in_chans", "in_chs", "init_values",
     "kernel_size", "kernel_sizes", "key_dim", "layers", "ls_init_value", "memory_efficient",
     "mlp_dim", "mlp_ratio", "mlp_ratios", "norm_layer", "num_classes", "num_features", "num_heads",
-    "num_init_features", "num_layers", "num_stages", "output_stride", "patch_size", "proj_drop_rate",
-    "qk_norm", "qkv_bias", "reg_tokens", "stem_chs", "stem_size", "stem_type", "stem_width",
-    "strides", "width", "width_mult", "width_multiplier", "width_per_group", "widths",
+    "num_init_features", "num_layers", "num_stages", "output_stride", "patch_size",
+    "proj_drop_rate", "qk_norm", "qkv_bias", "reg_tokens", "stem_chs", "stem_size", "stem_type",
+    "stem_width", "strides", "width", "width_mult", "width_multiplier", "width_per_group", "widths",
     "window_size",
 ))  # fmt: skip
 LARGEST = 65_536
@@ -29,12 +29,7 @@ LARGEST = 65_536
 
 
 def check_arguments(origin: object, arguments: Mapping[str, Any] | None) -> None:
-    """Raise a `UserError` unless all arguments are names and plain values of a network's shape.
-
-    Args:
-        origin: the file or folder that they come from.
-        arguments: by name.
-    """
+    """Raise a `UserError` unless all are names and plain values of a shape; `origin` gave them."""
     for name, value in (arguments or {}).items():
         if name not in OF_SHAPE:
             raise UserError(

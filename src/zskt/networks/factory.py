@@ -13,11 +13,7 @@ from zskt.errors import UserError
 
 
 def from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """Call `package.module:factory`, found in the working folder or on Python's path.
-
-    Raises:
-        UserError: if there is no such module or factory, it fails, or it makes something else.
-    """
+    """Call `package.module:factory`, found in the working folder or on Python's path."""
     module, _, factory = name.partition(":")
     # A console script does not look into the working folder by itself.
     sys.path.insert(0, "")
@@ -42,11 +38,7 @@ def from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 
 def parsed(words: Sequence[str]) -> dict[str, Any]:
-    """Arguments from `name=value` words; values are Python literals, anything else is a string.
-
-    Raises:
-        UserError: if a word has no name or no `=`.
-    """
+    """Arguments from `name=value` words; values are Python literals, anything else is a string."""
     arguments = {}
     for word in words:
         name, sign, value = word.partition("=")

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from zskt.errors import UserError
-from zskt.images import Bounds
+from zskt.images import Bounds, Images
 
 
 class Generator(nn.Module):
@@ -28,11 +28,7 @@ class Generator(nn.Module):
         noise_size: length of a noise vector.
         width: channels of the first maps; the last stage has at most half as many.
         depth: convolutions after each upsampling; the paper has one.
-        bounds: lowest and highest pixel of each channel, to keep images between; the paper has
-            none.
-
-    Raises:
-        UserError: if the images are smaller than 8x8 or larger than 256x256.
+        bounds: lowest and highest pixel of each channel, to stay between; the paper has none.
     """
 
     low: Tensor | None
@@ -56,11 +52,8 @@ class Generator(nn.Module):
         first = [-(-side // 2**stages) for side in sides]
         halvings = [max(0, stage - 2, stage == stages) for stage in range(stages + 1)]
         widths = [max(width >> times, min(width // 2, 8)) if times else width for times in halvings]
-        self.output_size = output_size
-        self.noise_size = noise_size
-        self.width = width
-        self.depth = depth
-        self.bounded = bounds is not None
+        self.output_size, self.noise_size = output_size, noise_size
+        self.width, self.depth, self.bounded = width, depth, bounds is not None
         for name, values in zip(("low", "high"), bounds or (None, None), strict=True):
             pixels = None if values is None else torch.tensor(values).view(-1, 1, 1)
             self.register_buffer(name, pixels, persistent=False)
@@ -75,13 +68,10 @@ class Generator(nn.Module):
             )
             for inputs, outputs in pairwise(widths)
         )
-        self.draw = nn.Sequential(
-            nn.Conv2d(widths[-1], channels, 3, padding=1), nn.BatchNorm2d(channels)
-        )
+        last = nn.Conv2d(widths[-1], channels, 3, padding=1)
+        self.draw = nn.Sequential(last, nn.BatchNorm2d(channels))
 
-    def forward(
-        self, noise: Float[Tensor, "batch noise"]
-    ) -> Float[Tensor, "batch channels height width"]:
+    def forward(self, noise: Float[Tensor, "batch noise"]) -> Images:
         maps = self.bn(self.unflatten(self.project(noise)))
         for stage in self.stages:
             maps = stage(maps)
@@ -95,8 +85,5 @@ class Generator(nn.Module):
 
 def convolution(inputs: int, outputs: int) -> list[nn.Module]:
     """Convolution, batch norm and LeakyReLU."""
-    return [
-        nn.Conv2d(inputs, outputs, 3, padding=1),
-        nn.BatchNorm2d(outputs),
-        nn.LeakyReLU(0.2, inplace=True),
-    ]
+    conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+    return [conv, nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2, inplace=True)]

@@ -4,18 +4,11 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zskt.images import Images
+
 
 class LeNet(nn.Module):
-    """Two 5x5 convolutions and three linear layers.
-
-    Args:
-        sides: height and width of the images, at least 16 each.
-        classes: number of logits.
-        channels: channels of the images.
-
-    Raises:
-        ValueError: if the images are too small for the two convolutions.
-    """
+    """Two 5x5 convolutions and three linear layers; `sides` are the images' height and width."""
 
     stages = ("conv1", "conv2")
 
@@ -30,9 +23,7 @@ class LeNet(nn.Module):
         self.linear2 = nn.Linear(120, 84)
         self.head = nn.Linear(84, classes)
 
-    def forward(
-        self, images: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch classes"]:
+    def forward(self, images: Images) -> Float[Tensor, "batch classes"]:
         hidden = F.max_pool2d(self.conv1(images), 2)
         hidden = F.max_pool2d(self.conv2(hidden), 2).flatten(1)
         return self.head(F.relu(self.linear2(F.relu(self.linear1(hidden)))))

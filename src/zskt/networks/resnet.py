@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zskt.images import Images
+
 
 class Block(nn.Module):
     """Conv-BN-ReLU, conv-BN, plus the input, ReLU."""
@@ -28,16 +30,7 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """ResNet of depth 6n + 2 for square images.
-
-    Args:
-        depth: layers, 6n + 2 (8, 14, 20, 32, 44, 56, 110, ...).
-        classes: number of logits.
-        channels: channels of the images.
-
-    Raises:
-        ValueError: if the depth is not 6n + 2.
-    """
+    """ResNet of depth 6n + 2 (8, 14, 20, 32, 44, 56, 110, ...) for square images."""
 
     stages = ("stage1", "stage2", "stage3")
 
@@ -63,8 +56,6 @@ class ResNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
-    def forward(
-        self, images: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch classes"]:
+    def forward(self, images: Images) -> Float[Tensor, "batch classes"]:
         hidden = F.relu(self.bn(self.stem(images)))
         return self.head(self.stage3(self.stage2(self.stage1(hidden))).mean((2, 3)))

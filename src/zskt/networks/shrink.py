@@ -16,19 +16,10 @@ SIZES = "atto|femto|pico|nano|tiny|mini|small|medium|base|large|huge"
 
 
 def shrunk(architecture: str | None, wanted: str, create: Callable[[str], nn.Module]) -> str:
-    """The name of a smaller network of a teacher's family.
+    """The name of a network of a teacher's family with fewer parameters.
 
-    Args:
-        architecture: the teacher's.
-        wanted: `shrink:FACTOR`, a share of its parameters above 0 and below 1.
-        create: makes a network by its name, for the teacher's classes and images.
-
-    Returns:
-        The member with fewer parameters than the teacher whose number is nearest to the factor,
-        as a ratio.
-
-    Raises:
-        UserError: if the factor is no share, its family is unknown, or has none smaller.
+    Of those the one whose number is nearest, as a ratio, to the share in `wanted`, which is
+    `shrink:FACTOR`. `create` makes a network by its name, for the teacher's classes and images.
     """
     try:
         factor = float(wanted.removeprefix("shrink:"))
@@ -59,7 +50,10 @@ def _family(architecture: str) -> list[list[str]]:
         zoo, name, family = found.groups()
         members = [other for other in names(zoo) if re.match(rf"{family}(?![a-z])", other)]
         same = [other for other in members if _shape(other) == _shape(name)]
-        rest = sorted(set(members) - set(same), key=lambda other: (-_alike(other, name), other))
+        words = set(name.split("_"))
+        rest = sorted(
+            set(members) - set(same), key=lambda other: (-len(words & set(other.split("_"))), other)
+        )
         return [[f"{zoo}:{other}" for other in part[:CANDIDATES]] for part in (same, rest)]
     return []
 
@@ -67,11 +61,6 @@ def _family(architecture: str) -> list[list[str]]:
 def _shape(name: str) -> str:
     """A name without its numbers and sizes: resnet18 and resnet50 have the same."""
     return re.sub(rf"\d+|(?<=_)({SIZES})(?=_|$)", "#", name)
-
-
-def _alike(one: str, other: str) -> int:
-    """How many words two names share."""
-    return len(set(one.split("_")) & set(other.split("_")))
 
 
 def _count(name: str, create: Callable[[str], nn.Module]) -> int | None:

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zskt.images import Images
+
 
 class Block(nn.Module):
     """BN-ReLU-conv twice, added to a shortcut."""
@@ -30,17 +32,7 @@ class Block(nn.Module):
 
 
 class WideResNet(nn.Module):
-    """WRN-d-k for images of any size.
-
-    Args:
-        depth: layers, 6n + 4 (10, 16, 22, 28, 34, 40, ...).
-        width: the factor k on the widths 16, 32, 64.
-        classes: number of logits.
-        channels: channels of the images.
-
-    Raises:
-        ValueError: if the depth is not 6n + 4 or the width below 1.
-    """
+    """WRN-d-k for images of any size: depth d is 6n + 4 and width k a factor on 16, 32, 64."""
 
     stages = ("group1", "group2", "group3")
 
@@ -68,9 +60,7 @@ class WideResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         nn.init.zeros_(self.head.bias)
 
-    def forward(
-        self, images: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch classes"]:
+    def forward(self, images: Images) -> Float[Tensor, "batch classes"]:
         hidden = self.group3(self.group2(self.group1(self.stem(images))))
         activated = F.relu(self.bn(hidden), inplace=True)
         return self.head(F.avg_pool2d(activated, activated.shape[2:]).flatten(1))

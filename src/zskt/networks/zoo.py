@@ -3,36 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import nn
 
 from zskt.errors import UserError, first_line, unknown
 
+Size = tuple[int, int, int]
+"""Channels, height and width."""
 
-def from_zoo(
-    name: str,
-    *,
-    classes: int,
-    input_size: tuple[int, int, int],
-    arguments: Mapping[str, Any] | None = None,
-) -> nn.Module:
-    """A classifier with random weights.
 
-    Args:
-        name: `timm:NAME` or `torchvision:NAME`.
-        classes: number of logits.
-        input_size: channels, height and width of the images; networks that are made for one size,
-            as transformers are, are made for this one.
-        arguments: given to the library besides.
+def from_zoo(name: str, classes: int, input_size: Size, arguments: Mapping[str, Any]) -> nn.Module:
+    """A classifier `timm:NAME` or `torchvision:NAME` with random weights.
 
-    Raises:
-        UserError: if the library has no such classifier or cannot make it so.
+    Networks that are made for images of one size, as transformers are, are made for this one.
     """
     zoo, _, wanted = name.partition(":")
     check_name(zoo, wanted)
-    make = {"timm": _timm, "torchvision": _torchvision}[zoo]
     try:
-        return make(wanted, classes, input_size, dict(arguments or {}))
+        return (_timm if zoo == "timm" else _torchvision)(wanted, classes, input_size, arguments)
     except (TypeError, ValueError, RuntimeError, AssertionError, AttributeError) as error:
         raise UserError(f"cannot make {name}: {first_line(error)}") from error
 
@@ -56,13 +43,11 @@ def names(zoo: str) -> list[str]:
     return torchvision.models.list_models(module=torchvision.models)
 
 
-def _timm(
-    name: str, classes: int, input_size: tuple[int, int, int], arguments: dict[str, Any]
-) -> nn.Module:
+def _timm(name: str, classes: int, input_size: Size, arguments: Mapping[str, Any]) -> nn.Module:
     import timm
 
     asked: dict[str, Any] = {"num_classes": classes, "in_chans": input_size[0]}
-    if _fixed(name):
+    if getattr(timm.models.get_pretrained_cfg(name), "fixed_input_size", False):
         asked["img_size"] = input_size[1:]
     try:
         return timm.create_model(name, **{**asked, **arguments})
@@ -74,15 +59,8 @@ def _timm(
         return timm.create_model(name, **{**asked, **arguments})
 
 
-def _fixed(name: str) -> bool:
-    """Whether timm makes a network for images of one size."""
-    import timm
-
-    return bool(getattr(timm.models.get_pretrained_cfg(name), "fixed_input_size", False))
-
-
 def _torchvision(
-    name: str, classes: int, input_size: tuple[int, int, int], arguments: dict[str, Any]
+    name: str, classes: int, input_size: Size, arguments: Mapping[str, Any]
 ) -> nn.Module:
     import torchvision
 
@@ -103,7 +81,7 @@ def take_channels(network: nn.Module, channels: int) -> None:
     """Replace the first convolution by one that takes so many channels, with random weights."""
     for path, module in network.named_modules():
         if isinstance(module, nn.Conv2d):
-            first = torch.nn.Conv2d(
+            first = nn.Conv2d(
                 channels, module.out_channels, module.kernel_size, module.stride,
                 module.padding, module.dilation, bias=module.bias is not None,
             )  # fmt: skip

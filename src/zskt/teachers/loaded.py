@@ -1,14 +1,14 @@
 """What a file or a name gave, before its user's word is heard."""
 
-import json
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from torch import nn
 
 from zskt.images import Pixels
+from zskt.model_file import frozen
 
 ABOUT = "zskt"
-"""Under this name our exports keep what they take."""
+"""Under this name our exports keep, as JSON, the facts of `LoadedNetwork`."""
 
 
 class LoadedNetwork(NamedTuple):
@@ -25,12 +25,6 @@ class LoadedNetwork(NamedTuple):
     pixels: Pixels = "normalised"
     """What it takes."""
 
-
-def facts_of_export(about: str | None) -> dict[str, Any]:
-    """What a file that we exported tells of itself, by the names of `LoadedNetwork`."""
-    if about is None:
-        return {}
-    entries = json.loads(about)
-    return {
-        name: tuple(value) if isinstance(value, list) else value for name, value in entries.items()
-    }
+    def told(self, about: str | bytes) -> "LoadedNetwork":
+        """The same, with what a file that we exported tells of itself."""
+        return self._replace(**frozen(about or "{}"))

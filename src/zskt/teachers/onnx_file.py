@@ -8,20 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from zskt.errors import UserError
-from zskt.teachers.loaded import ABOUT, LoadedNetwork, facts_of_export
+from zskt.images import size_in_words
+from zskt.teachers.loaded import ABOUT, LoadedNetwork
 
 TOLERANCE = 1e-3
 """Largest difference from onnxruntime, as a share of the largest output."""
 
 
 class OnnxNetwork(nn.Module):
-    """A converted graph.
-
-    Args:
-        converted: from images as the file takes them to its outputs.
-        names: of the outputs.
-        channels_last: whether images are (batch, height, width, channels).
-    """
+    """A converted graph, which may take images (batch, height, width, channels), by its outputs."""
 
     def __init__(self, converted: nn.Module, names: Sequence[str], *, channels_last: bool):
         super().__init__()
@@ -36,12 +31,7 @@ class OnnxNetwork(nn.Module):
 
 
 def read_onnx(file: Path) -> LoadedNetwork:
-    """A network from an ONNX file, with the size of its images and batches if the file fixes them.
-
-    Raises:
-        UserError: if the file is damaged, takes more than images, or has an operator that cannot
-            be converted, or the extra `onnx` is not installed.
-    """
+    """A network from an ONNX file, with the size of its images and batches if they are fixed."""
     try:
         import onnx
         from onnx2pytorch import ConvertModel
@@ -78,35 +68,28 @@ def read_onnx(file: Path) -> LoadedNetwork:
     size = None if None in sides else sides
     names = [output.name for output in model.graph.output]
     network = OnnxNetwork(converted, names, channels_last=last)
-    about = {entry.key: entry.value for entry in model.metadata_props}.get(ABOUT)
-    return LoadedNetwork(network, size, batch=shape[0])._replace(**facts_of_export(about))  # ty: ignore
+    about = {entry.key: entry.value for entry in model.metadata_props}.get(ABOUT, "")
+    return LoadedNetwork(network, size, batch=shape[0]).told(about)
 
 
 @torch.no_grad()
 def check_against_onnxruntime(
     network: OnnxNetwork, file: Path, images: Tensor, batch: int | None
 ) -> float:
-    """The largest difference between the converted network and onnxruntime on images.
+    """The largest difference between a converted network and onnxruntime on random images.
 
-    Args:
-        network: what `read_onnx` gave.
-        file: the same file.
-        images: random ones, in the network's input space.
-        batch: what the file fixes.
-
-    Raises:
-        UserError: if it is more than a thousandth of the largest output.
+    It is a share of the largest output; above `TOLERANCE` it is a `UserError`. The file fixes
+    `batch` if that is not None.
     """
     if batch is not None:
         images = images[torch.arange(batch) % len(images)]
     given = images.permute(0, 2, 3, 1) if network.channels_last else images
-    by = "x".join(map(str, images.shape[1:]))
     try:
         wanted = run_by_onnxruntime(file, given)
         said = network(images).values()
     except Exception as error:
         # Of onnxruntime's many kinds, which are not Python's.
-        reason = " ".join(str(error).split())
+        by, reason = size_in_words(images.shape[1:]), " ".join(str(error).split())
         raise UserError(f"{file} cannot take {by} images: {reason}") from error
     worst = 0.0
     for ours, theirs in zip(said, wanted, strict=True):
@@ -133,12 +116,11 @@ def run_by_onnxruntime(file: Path, images: Tensor) -> list[Tensor]:
 
 def _fold_identities(graph: Any) -> None:
     """Let nodes read a constant itself where the exporter put an Identity before it."""
-    constants = {tensor.name for tensor in graph.initializer}
-    renamed: dict[str, str] = {}
+    renamed = {tensor.name: tensor.name for tensor in graph.initializer}
     kept = []
     for node in graph.node:
-        if node.op_type == "Identity" and renamed.get(node.input[0], node.input[0]) in constants:
-            renamed[node.output[0]] = renamed.get(node.input[0], node.input[0])
+        if node.op_type == "Identity" and node.input[0] in renamed:
+            renamed[node.output[0]] = renamed[node.input[0]]
         else:
             kept.append(node)
     for node in kept:

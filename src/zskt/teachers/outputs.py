@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from zskt.errors import UserError
+from zskt.images import Images
+from zskt.measure.accuracy import Logits
 from zskt.teachers.options import Kind
 
 NAMES = ("logits", "output", "out", "probabilities", "probs", "predictions", "scores")
@@ -15,12 +16,9 @@ NAMES = ("logits", "output", "out", "probabilities", "probs", "predictions", "sc
 
 
 class Adapted(nn.Module):
-    """A network as one from images (batch, channels, height, width) to logits (batch, classes).
+    """Any network as one from images (batch, channels, height, width) to logits (batch, classes).
 
-    Args:
-        network: any module; it is used as it is.
-        place: what to take of its output, one of `find`; None if it returns a tensor.
-        kind: what that is; of probabilities the logarithm is taken.
+    Of its output what `place`, one of `find`, names is taken; of probabilities the logarithm.
     """
 
     def __init__(self, network: nn.Module, place: str | int | None, kind: Kind):
@@ -29,12 +27,9 @@ class Adapted(nn.Module):
         if next(network.parameters(), None) is None:
             # A frozen graph has constants alone; this tells the device and dtype of the images.
             self.anchor = nn.Parameter(torch.zeros(()), requires_grad=False)
-        self.place = place
-        self.kind = kind
+        self.place, self.kind = place, kind
 
-    def forward(
-        self, images: Float[Tensor, "batch channels height width"]
-    ) -> Float[Tensor, "batch classes"]:
+    def forward(self, images: Images) -> Logits:
         """Logits."""
         found = taken(self.network(images), self.place).flatten(1)
         if self.kind == "logits":
@@ -56,19 +51,11 @@ def taken(output: Any, place: str | int | None) -> Tensor:
 def find(output: Any, batch: int, classes: int | None = None) -> list[str | int | None]:
     """Where in an output logits or probabilities may be: keys, attributes or indices, best first.
 
-    Args:
-        output: what a network returned for a batch; a tensor is itself, in the place None.
-        batch: its size.
-        classes: how many there are, if that is known.
-
-    Raises:
-        UserError: if there is nothing of shape (batch, classes) in it.
+    A tensor is itself, in the place None. Nothing of shape (batch, classes) is a `UserError`.
     """
     places: list[str | int | None] = [None]
     if isinstance(output, Mapping):
-        places = sorted(
-            output, key=lambda key: (key not in NAMES, NAMES.index(key) if key in NAMES else 0)
-        )
+        places = sorted(output, key=lambda key: NAMES.index(key) if key in NAMES else len(NAMES))
     elif isinstance(output, list | tuple):
         places = list(range(len(output)))
     elif not isinstance(output, Tensor):
@@ -83,12 +70,11 @@ def find(output: Any, batch: int, classes: int | None = None) -> list[str | int 
 
 
 @torch.no_grad()
-def kind_of(said: Float[Tensor, "batch classes"]) -> Kind:
+def kind_of(said: Logits) -> Kind:
     """Probabilities if no number is negative and every row sums to one."""
-    said = said.float()
-    sums = said.sum(1)
-    one = torch.ones_like(sums)
-    return "probabilities" if said.min() >= 0 and torch.allclose(sums, one, atol=1e-3) else "logits"
+    sums = said.float().sum(1)
+    sum_to_one = torch.allclose(sums, torch.ones_like(sums), atol=1e-3)
+    return "probabilities" if said.min() >= 0 and sum_to_one else "logits"
 
 
 def _fits(output: Any, batch: int, classes: int | None) -> bool:

@@ -16,22 +16,17 @@ UNLIKELY = 733
 def with_weights(
     name: str,
     file: Path,
-    *,
     input_size: tuple[int, int, int] | None,
     classes: int | None,
     arguments: dict[str, Any],
 ) -> LoadedNetwork:
-    """A named network with the weights of a file, which tell its classes and channels.
-
-    Raises:
-        UserError: if the weights are not those of this network.
-    """
+    """A named network with the weights of a file, which tell its classes and channels."""
     state = read_weights(file)
-    sides = input_size or (3, 32, 32)
-    draft = create(name, classes=UNLIKELY, input_size=(3, *sides[1:]), arguments=arguments)
+    sides = (input_size or (3, 32, 32))[1:]
+    draft = create(name, classes=UNLIKELY, input_size=(3, *sides), arguments=arguments)
     told, channels = shape_of_weights(state, draft, classes=UNLIKELY)
-    size = (channels or 3, *sides[1:])
-    if input_size is not None and input_size != size:
+    size = (channels or 3, *sides)
+    if input_size not in (None, size):
         raise UserError(f"{file} takes {size[0]} channels, not {input_size[0]}; mend `input_size`")
     if classes not in (None, told or UNLIKELY):
         raise UserError(f"{file} has {told} classes, not {classes}; leave `classes` out")
@@ -40,12 +35,8 @@ def with_weights(
     return LoadedNetwork(network, input_size)
 
 
-def from_makers(name: str, *, arguments: dict[str, Any]) -> LoadedNetwork:
-    """A named network with its maker's weights, which are downloaded.
-
-    Raises:
-        UserError: if it has none or they cannot be had.
-    """
+def from_makers(name: str, arguments: dict[str, Any]) -> LoadedNetwork:
+    """A named network with its maker's weights, which are downloaded."""
     zoo, _, wanted = name.partition(":")
     check_name(zoo, wanted)
     try:
@@ -61,17 +52,13 @@ def from_makers(name: str, *, arguments: dict[str, Any]) -> LoadedNetwork:
 
 
 def from_hugging_face(place: str) -> LoadedNetwork:
-    """An image classifier of transformers, from the hub or a folder.
-
-    Raises:
-        UserError: if the extra `hf` is missing, or there is no such classifier.
-    """
+    """An image classifier of transformers, from the hub or a folder."""
     try:
         from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
     except ImportError as error:
         raise UserError("Hugging Face networks need an extra; pip install zskt[hf]") from error
+    safe = {"trust_remote_code": False}
     try:
-        safe = {"trust_remote_code": False}
         config = AutoConfig.from_pretrained(place, **safe)
         network, loaded = AutoModelForImageClassification.from_pretrained(
             place, output_loading_info=True, **safe
@@ -79,9 +66,8 @@ def from_hugging_face(place: str) -> LoadedNetwork:
     except Exception as error:
         # A missing library, a damaged file, no network: each has a kind of its own.
         raise UserError(f"there is no image classifier {place}: {first_line(error)}") from error
-    if loaded["missing_keys"]:
-        missing = sorted(loaded["missing_keys"])[0]
-        raise UserError(f"{place} lacks weights of a classifier, first {missing}")
+    if missing := sorted(loaded["missing_keys"]):
+        raise UserError(f"{place} lacks weights of a classifier, first {missing[0]}")
     try:
         looks = AutoImageProcessor.from_pretrained(place, **safe)
         mean, std = tuple(looks.image_mean), tuple(looks.image_std)
@@ -103,11 +89,11 @@ def _timm(name: str, arguments: dict[str, Any]) -> LoadedNetwork:
 
 
 def _torchvision(name: str, arguments: dict[str, Any]) -> LoadedNetwork:
-    import torchvision
+    from torchvision import models
 
-    weights = torchvision.models.get_model_weights(name)["DEFAULT"]
-    network = torchvision.models.get_model(name, weights=weights, **arguments)
+    weights = models.get_model_weights(name)["DEFAULT"]
+    network = models.get_model(name, weights=weights, **arguments)
     looks = weights.transforms()
-    side = looks.crop_size[0]
+    size = 3, looks.crop_size[0], looks.crop_size[0]
     names = tuple(weights.meta["categories"])
-    return LoadedNetwork(network, (3, side, side), tuple(looks.mean), tuple(looks.std), names)
+    return LoadedNetwork(network, size, tuple(looks.mean), tuple(looks.std), names)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.export.passes import move_to_device_pass
 
 from zskt.errors import UserError
-from zskt.teachers.loaded import ABOUT, LoadedNetwork, facts_of_export
+from zskt.teachers.loaded import ABOUT, LoadedNetwork
 
 
 class Traced(nn.Module):
@@ -29,16 +29,11 @@ class Traced(nn.Module):
 
 
 def read_torchscript(file: Path) -> LoadedNetwork:
-    """A network from a TorchScript file, which does not tell the size of its images.
-
-    Raises:
-        UserError: if the file is missing, damaged or something else.
-    """
+    """A network from a TorchScript file, which tells the size of its images if it is our own."""
+    files = {ABOUT: ""}
     try:
-        with warnings.catch_warnings():
-            # Reading such files is deprecated; people have them.
-            warnings.simplefilter("ignore")
-            files = {ABOUT: ""}
+        # Reading such files is deprecated; people have them.
+        with warnings.catch_warnings(action="ignore"):
             network = torch.jit.load(file, map_location="cpu", _extra_files=files)
     except (RuntimeError, ValueError) as error:
         raise UserError(
@@ -48,47 +43,34 @@ def read_torchscript(file: Path) -> LoadedNetwork:
     for weight in network.parameters():
         # Copied with its gradient it would be a result of copying, no longer a weight.
         weight.requires_grad_(False)
-    about = files[ABOUT]
-    text = about.decode() if isinstance(about, bytes) else about
-    return LoadedNetwork(network)._replace(**facts_of_export(text or None))
+    return LoadedNetwork(network).told(files[ABOUT])
 
 
 def read_exported(file: Path) -> LoadedNetwork:
-    """A network from a file of `torch.export.save`, with the size of its images.
-
-    Raises:
-        UserError: if the file is missing, damaged, of another version or takes more than images.
-    """
+    """A network from a file of `torch.export.save`, with the size of its images."""
+    files = {ABOUT: ""}
     try:
         # Weights come back on the device that they were exported on.
-        files = {ABOUT: ""}
         program = move_to_device_pass(torch.export.load(file, extra_files=files), "cpu")
     except Exception as error:
-        raise UserError(
-            f"{file} is cut short or no file of torch.export; export it anew"
-        ) from error
+        told = f"{file} is cut short or no file of torch.export; export it anew"
+        raise UserError(told) from error
     names = program.graph_signature.user_inputs
-    values = [
-        node.meta["val"] for node in program.graph.nodes
-        if node.op == "placeholder" and node.name in names
-    ]  # fmt: skip
+    inputs = [node for node in program.graph.nodes if node.op == "placeholder"]
+    values = [node.meta["val"] for node in inputs if node.name in names]
     if len(values) != 1 or not isinstance(values[0], Tensor) or values[0].ndim != 4:
         raise UserError(f"{file} takes something else than images alone; export it anew")
     batch, channels, height, width = values[0].shape
     sides = int(channels), int(height), int(width)
     fixed = batch if isinstance(batch, int) else None
     found = LoadedNetwork(Traced(program.module()), input_size=sides, batch=fixed)
-    return found._replace(**facts_of_export(files[ABOUT] or None))
+    return found.told(files[ABOUT])
 
 
 class FixedBatch(nn.Module):
     """A network that takes batches of one size, as one that takes any: in pieces, the last padded.
 
-    What its modules put out is of one piece, so no attention is taken from inside it.
-
-    Args:
-        network: from (size, channels, height, width) to one tensor (size, ...).
-        size: of its batches.
+    It gives one tensor. What its modules put out is of one piece, so no attention is taken there.
     """
 
     in_pieces = True

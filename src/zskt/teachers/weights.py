@@ -21,9 +21,6 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file or of a state dict that torch saved.
 
     Pickles are read with `weights_only`, so that no code in them runs.
-
-    Raises:
-        UserError: if the file is missing, damaged, or holds something else.
     """
     if not file.is_file():
         raise UserError(f"there is no file of weights {file}; check the path")
@@ -65,11 +62,7 @@ def without_prefix(state: State, wanted: State) -> dict[str, Tensor]:
 
 
 def fill(network: nn.Module, state: State, file: Path) -> None:
-    """Copy weights into a network.
-
-    Raises:
-        UserError: unless they are those of this architecture.
-    """
+    """Copy weights into a network; or a `UserError`, if they are of another architecture."""
     here = network.state_dict()
     state = without_prefix(state, here)
     # Files of old versions of torch lack the counter of batch norm.
@@ -83,25 +76,20 @@ def fill(network: nn.Module, state: State, file: Path) -> None:
     network.load_state_dict({**here, **{name: state[name] for name in here if name in state}})
 
 
-def shape_of_weights(
-    state: State, network: nn.Module, *, classes: int
-) -> tuple[int | None, int | None]:
+def shape_of_weights(state: State, network: nn.Module, *, classes: int) -> list[int | None]:
     """What weights tell of a network of their architecture: its classes and its input channels.
 
-    Args:
-        state: the weights.
-        network: of the same architecture, with this number of classes.
-        classes: a number that no layer but the last has.
+    The network has 3 channels and a number of `classes` that no layer but the last has.
     """
     here = network.state_dict()
     state = without_prefix(state, here)
-    found: tuple[int | None, int | None] = None, None
+    found: list[int | None] = [None, None]
     for name, tensor in here.items():
         theirs = state.get(name)
         if theirs is None or theirs.ndim != tensor.ndim or theirs.shape == tensor.shape:
             continue
         if tensor.shape[0] == classes:
-            found = theirs.shape[0], found[1]
+            found[0] = theirs.shape[0]
         elif tensor.ndim == 4 and tensor.shape[1] == 3:
-            found = found[0], theirs.shape[1]
+            found[1] = theirs.shape[1]
     return found

@@ -1,0 +1,1 @@
+"""Runs on disk: everything that knows a file name of a run folder."""
