@@ -15,7 +15,8 @@ torch.set_num_threads(1)
 fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp", precision="32-true")
 fabric.launch()
 torch.manual_seed(0)
-teacher, student = (create(name, classes=4, input_size=(1, 8, 8)) for name in ("resnet-8", "wrn-10-1"))
+size = (1, 8, 8)
+teacher, student = (create(name, classes=4, input_size=size) for name in ("resnet-8", "wrn-10-1"))
 alone = copy.deepcopy(student)
 session = Session(
     teacher, student, input_size=(1, 8, 8), classes=4, seed=0, fabric=fabric, tell=lambda text: None

@@ -51,4 +51,3 @@ class RunFacts:
     def last(self) -> dict[str, Any]:
         """The last recorded row."""
         return self.metrics[-1]
-

@@ -1,4 +1,4 @@
-"""Images that a method keeps: uint8 in a file that only grows, of which a checkpoint has the length.
+"""Images that a method keeps: uint8 in a file that only grows, its length in the checkpoint.
 
 A checkpoint would be as large as the memory if it held the images. So they lie beside it, appended
 as they come; a run that goes on from a checkpoint cuts off what came after it.
@@ -56,9 +56,7 @@ class ImageMemory:
         self._parts.append((shares.clamp(0, 1) * 255).round().to(torch.uint8))
         self._unwritten += 1
 
-    def take(
-        self, index: Int64[Tensor, " count"]
-    ) -> Float[Tensor, "count channels height width"]:
+    def take(self, index: Int64[Tensor, " count"]) -> Float[Tensor, "count channels height width"]:
         """Normalised images by their places, on the CPU."""
         if len(self._parts) > 1:
             self._write()

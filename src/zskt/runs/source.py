@@ -12,12 +12,12 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import nn
 
-from zskt.runs.image_memory import ImageMemory
 from zskt.errors import UserError
 from zskt.images import Images
 from zskt.model_file import load, read_card
 from zskt.networks.generator import Generator
 from zskt.runs.folder import SOURCE, STUDENT, RunFolder
+from zskt.runs.image_memory import ImageMemory
 
 BATCH = 128
 
