@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from inspect import Parameter, signature
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import torch
 from players import same_weights, zskt
 from zskt import Run, UserError, distill, load_teacher
 from zskt.distillation.stopping import StopRequest
+from zskt.methods import METHODS
 from zskt.methods.zskt import ZSKT
 from zskt.model_file import Card, load, read_card, write_network
 from zskt.networks import create
@@ -132,6 +134,46 @@ def test_another_method(tmp_path, teacher):
     assert found["word"] in ("good", "doubtful", "failed")
     assert "noise_agreement" in found
     assert "balance" not in found
+
+
+MINE = '''
+"""A method of its own."""
+from dataclasses import dataclass
+from typing import ClassVar
+
+from zskt.methods.noise import Noise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mine(Noise):
+    """Settings."""
+
+    title: ClassVar[str] = "Mine"
+    batch_size: int = 7
+    """Another default than that of the published method."""
+    tries: int = 3
+    """A setting that no other method has."""
+'''
+
+
+def test_a_method_has_its_own_settings_and_defaults(tmp_path, teacher, monkeypatch, capsys):
+    (tmp_path / "mine.py").write_text(MINE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(METHODS, "mine", "mine:Mine")
+    words = ("--teacher", teacher, "--student", "resnet-8", "--rounds", 1, "--method", "mine")
+    run = tmp_path / "run"
+    assert zskt("distill", *words, "--tries", 2, "--device", "cpu", "--out", run) == 0
+    settings = RunFolder(run).settings()
+    assert settings["method"] == "mine"
+    assert settings["method_settings"]["tries"] == 2
+    assert settings["method_settings"]["batch_size"] == 7
+    assert zskt("distill", "--resume", run) == 0
+    assert zskt("distill", *words, "--noise-size", 2, "--out", tmp_path / "other") == 2
+    assert "Unknown option: --noise-size" in capsys.readouterr().err
+    assert zskt("distill", "--method", "mine", "--help") == 0
+    shown = capsys.readouterr().out
+    assert "--tries" in shown
+    assert "--generator-width" not in shown
 
 
 def test_distill_without_any_data(tmp_path, teacher):
@@ -523,5 +565,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, teacher):
 
 
 def test_results_have_one_shape():
+    # Where it was computed is told by whoever computed it.
+    assert signature(result).parameters["device"].default is Parameter.empty
     several = result(seeds=[0, 1], settings={}, seconds=1.0, rows=[], device="cpu")
     assert several.keys() == RESULT_KEYS | {"seeds"}

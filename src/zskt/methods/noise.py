@@ -11,8 +11,6 @@ reaches 90 % on MNIST so, and names no setting; these are those of the adversari
 floor that a generator has to beat.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -48,7 +46,7 @@ class Noise:
     def __post_init__(self):
         check_settings(self)
 
-    def rounds(self, session: Session) -> Iterator[Round]:
+    def rounds(self, session: "Session") -> Iterator["Round"]:
         """Teach for ever; whoever iterates decides when to stop, log and save."""
         import torch
 

@@ -20,8 +20,6 @@ to which beta = 250 and clipping at 5 belong. The teacher is in eval mode, the s
 generator in train mode throughout: batch norm sees only generated images.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -77,7 +75,7 @@ class ZSKT:
     def __post_init__(self):
         check_settings(self, "attention", "extra_weight")
 
-    def rounds(self, session: Session) -> Iterator[Round]:
+    def rounds(self, session: "Session") -> Iterator["Round"]:
         """Algorithm 1 for ever; whoever iterates decides when to stop, log and save."""
         from torch import no_grad
 
