@@ -7,8 +7,9 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from players import SIZE, same_weights
+from players import SIZE, make_session, same_weights
 from zskt import Run, distill, load_teacher
+from zskt.distillation.averaging import MovingAverage
 from zskt.distillation.memory import estimated_bytes, measured_bytes
 from zskt.methods.zskt import ZSKT
 from zskt.model_file import load
@@ -54,6 +55,36 @@ def test_the_average_follows_the_student(tmp_path, monkeypatch):
     assert not same_weights(made.average, student)
     create_again = load(tmp_path / "run" / "student-average.safetensors")
     assert same_weights(create_again, made.average)
+
+
+def test_the_span_is_a_share_of_the_rounds_that_are_told():
+    """Which a run by the clock tells anew after every round; never less than one round."""
+    teacher, student = networks()
+    session = make_session(teacher.network, student)
+    average = MovingAverage(session, 0.25)
+    assert average.network is not None
+    weight, kept = student.head.weight, average.network.head.weight
+    average.follow(8)
+    torch.testing.assert_close(kept, weight)
+    expected = weight.detach().clone()
+    for rounds, span in ((8, 2), (40, 10), (14, 3.5), (3, 1)):
+        with torch.no_grad():
+            weight.add_(1)
+        average.follow(rounds)
+        expected += (weight.detach() - expected) / span
+        torch.testing.assert_close(kept, expected)
+    torch.testing.assert_close(kept, weight)
+    assert not kept.requires_grad
+
+
+def test_a_share_of_zero_follows_nothing():
+    teacher, student = networks()
+    session = make_session(teacher.network, student)
+    average = MovingAverage(session, 0)
+    average.follow(8)
+    assert average.network is None
+    session.ready()
+    assert "average" not in session.state_dict()["kept"]
 
 
 def test_the_average_survives_a_restart(tmp_path):

@@ -48,8 +48,11 @@ def test_going_back_cuts_off_what_came_after(tmp_path):
     memory.add(images(9, seed=1))
     memory.state_dict()
     again = ImageMemory(file, SIZE, NORMALISATION)
+    later = file.read_bytes()
     again.read(4)
-    assert file.stat().st_size == 13 * 192
+    assert len(again) == 4
+    assert file.read_bytes() == later
+    assert len(later) == 13 * 192
     again.load_state_dict(state)
     assert file.read_bytes() == before
     assert torch.equal(again.take(torch.arange(4)), memory.take(torch.arange(4)))
@@ -59,6 +62,34 @@ def test_going_back_cuts_off_what_came_after(tmp_path):
     file.write_bytes(before[:-1])
     with pytest.raises(UserError, match="lacks images"):
         ImageMemory(file, SIZE, NORMALISATION).load_state_dict(state)
+
+
+def test_a_file_that_is_too_short_or_gone_is_told(tmp_path):
+    file = tmp_path / "m.u8"
+    with pytest.raises(UserError, match="lacks images; start the run anew"):
+        ImageMemory(file, SIZE, NORMALISATION).read(1)
+    file.write_bytes(bytes(2 * 192 - 1))
+    memory = ImageMemory(file, SIZE, NORMALISATION)
+    for take in (memory.read, lambda count: memory.load_state_dict({"count": count})):
+        with pytest.raises(UserError, match="lacks images"):
+            take(2)
+        assert file.stat().st_size == 2 * 192 - 1
+    memory.read(1)
+    assert len(memory) == 1
+    memory.load_state_dict({"count": 0})
+    assert len(memory) == 0
+    assert file.stat().st_size == 0
+
+
+def test_a_memory_without_a_file_is_in_the_state(tmp_path):
+    memory = ImageMemory(None, SIZE, NORMALISATION)
+    memory.add(images(3))
+    state = memory.state_dict()
+    memory.add(images(2, seed=1))
+    again = ImageMemory(None, SIZE, NORMALISATION)
+    again.load_state_dict(state)
+    assert len(again) == state["count"] == 3
+    assert torch.equal(again.take(torch.arange(3)), memory.take(torch.arange(3)))
 
 
 def test_images_are_drawn_by_a_seed():

@@ -587,6 +587,73 @@ def test_a_files_header_fetches_and_writes_nothing(name, tmp_path, monkeypatch, 
     assert [each.name for each in tmp_path.iterdir()] == ["gift.safetensors"]
 
 
+DOORS = {
+    "distill": ("distill", "--teacher", "gift", "--student", "wrn-10-1", "--out", "t"),
+    "train": ("train", "wrn-10-1", "--distill-from", "gift", "--data", "digits", "--out", "t"),
+    "finetune": (
+        "finetune", "own", "--teacher", "gift", "--data", "digits", "--per-class", 1, "--out", "t"
+    ),
+    "evaluate": ("evaluate", "own", "--teacher", "gift", "--data", "digits"),
+    "compare": ("compare", "own", "gift"),
+    "beliefs": (
+        "beliefs", "--student", "own", "--teacher", "gift", "--data", "digits", "--out", "t"
+    ),
+    "noise-predictions": ("noise-predictions", "gift", "--out", "t"),
+    "export": ("export", "gift", "--out", "t.onnx"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_hostile_header_is_refused_at_every_door(door, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    hostile_file(tmp_path, {"pretrained_cfg_overlay": HOSTILE["pretrained_cfg_overlay"]})
+    card = Card(architecture="wrn-10-1", input_size=(1, 8, 8), classes=10)
+    write_network(tmp_path / "own.safetensors", network(classes=10), card)
+
+    def never(*arguments, **named):
+        raise AssertionError("the library was asked")
+
+    monkeypatch.setattr("timm.create_model", never)
+    files = {"own": "own.safetensors", "gift": "gift.safetensors"}
+    assert zskt(*(files.get(word, word) for word in DOORS[door])) == 2
+    told = capsys.readouterr().err
+    assert "wants to make its network with pretrained_cfg_overlay" in told
+    assert "give --allow-code" in told
+    assert {each.name for each in tmp_path.iterdir()} == set(files.values())
+
+
+def test_a_header_that_is_trusted_may_say_anything(tmp_path, monkeypatch):
+    """And what is refused without trust would have reached the library."""
+    asked = []
+
+    def create_model(name, **named):
+        asked.append((name, named["checkpoint_path"]))
+        raise ValueError("asked")
+
+    file = hostile_file(tmp_path, {"checkpoint_path": "stolen.pth"})
+    monkeypatch.setattr("timm.create_model", create_model)
+    with pytest.raises(UserError, match="cannot make timm:resnet10t: asked"):
+        load(file, allow_code=True)
+    assert asked == [("resnet10t", "stolen.pth")]
+
+
+def test_a_header_of_torchvision_fetches_nothing_either(tmp_path, monkeypatch):
+    def never(*arguments, **named):
+        raise AssertionError("the library was asked")
+
+    monkeypatch.setattr("torchvision.models.get_model", never)
+    for arguments in ({"weights": "DEFAULT"}, {"weights_backbone": "DEFAULT"}, {"progress": True}):
+        file = hostile_file(tmp_path, arguments, "torchvision:resnet18")
+        with pytest.raises(UserError, match=f"with {next(iter(arguments))}, which is not taken"):
+            load(file)
+
+
+@pytest.mark.parametrize("name", ["timm:hf-hub:somebody/model", "timm:local-dir:x", "hf:some/body"])
+def test_a_header_names_networks_of_the_lists_alone(name, tmp_path):
+    with pytest.raises(UserError, match=r"unknown .*network"):
+        load(hostile_file(tmp_path, None, name))
+
+
 @pytest.mark.parametrize("value", [10**6, {"a": 1}, "a/b", "x" * 99, [10**9], float("inf")])
 def test_a_header_gives_plain_values_of_a_sensible_size(value, tmp_path):
     with pytest.raises(UserError, match="no plain value"):
@@ -621,11 +688,40 @@ def test_a_strangers_run_fetches_nothing(change, told, tmp_path, monkeypatch, ca
     assert zskt(*words) == 0
     settings = json.loads(Path("run/settings.json").read_text())
     Path("run/settings.json").write_text(json.dumps({**settings, **change}))
+    before = {file: file.read_bytes() for file in Path().rglob("*") if file.is_file()}
     commands = [("distill", "--resume", "run")]
-    commands += [] if "student_arguments" in change else [("verdict", "run")]
+    if "student_arguments" not in change:
+        commands += [("verdict", "run"), ("synthesize", "run", "--out", "out.npz")]
+        commands += [("finetune", "run", "--data", "digits", "--per-class", 1, "--out", "t")]
     for command in commands:
         assert zskt(*command) == 2
-        assert told in capsys.readouterr().err
+        complaint = capsys.readouterr().err
+        assert told in complaint
+        assert "--allow-code" in complaint
+    assert {file: file.read_bytes() for file in Path().rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize("file", ["student", "source", "student-average"])
+def test_a_strangers_networks_fetch_nothing(file, tmp_path, monkeypatch, capsys):
+    """A verdict loads more of a run than its student."""
+    monkeypatch.chdir(tmp_path)
+    card = Card(architecture="wrn-10-1", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.25,))
+    write_network(tmp_path / "teacher.safetensors", network(), card)
+    words = ("--rounds", 2, "--batch-size", 4, "--generator-width", 8, "--out", "run")
+    words = ("distill", "--teacher", "teacher.safetensors", "--student", "wrn-10-1", *words)
+    assert zskt(*words) == 0
+    assert Path(f"run/{file}.safetensors").is_file()
+    hostile_file(tmp_path, {"cache_dir": "stolen"}).rename(f"run/{file}.safetensors")
+
+    def never(*arguments, **named):
+        raise AssertionError("the library was asked")
+
+    monkeypatch.setattr("timm.create_model", never)
+    # A source that is no generator is no source, and is not made.
+    assert zskt("verdict", "run") == (0 if file == "source" else 2)
+    told = "wants to make its network with cache_dir" in capsys.readouterr().err
+    assert told is (file != "source")
+    assert not Path("stolen").exists()
 
 
 def test_a_run_killed_before_its_first_checkpoint_starts_from_its_weights(tmp_path, monkeypatch):

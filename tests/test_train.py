@@ -104,6 +104,23 @@ def test_the_calibration_error_by_hand():
     assert confusion(torch.eye(4)[[0, 0]], torch.eye(4)[[0, 2]])[0] == [1, 0, 1, 0]
 
 
+def test_the_calibration_error_is_of_bins_and_not_of_images():
+    """In one bin, from 9/15 to 10/15: one right and one wrong, sure by 0.61 and 0.65."""
+    shares = torch.tensor([[0.61, 0.39], [0.35, 0.65]])
+    error = calibration_error(shares.log(), torch.tensor([0, 0]))
+    assert error == pytest.approx(abs(0.5 - 0.63))
+    # A bin each; and with one bin for all, the mean confidence beside the accuracy.
+    shares, labels = torch.tensor([[0.99, 0.01], [0.49, 0.51]]), torch.tensor([0, 0])
+    assert calibration_error(shares.log(), labels) == pytest.approx((0.01 + 0.51) / 2)
+    assert calibration_error(shares.log(), labels, bins=1) == pytest.approx(0.75 - 0.5)
+
+
+def test_the_confusion_matrix_by_hand():
+    """Rows are the teacher's, as in the docstring: it says 0, 0, 1, 2, 2 and the student others."""
+    teacher, student = torch.eye(3)[[0, 0, 1, 2, 2]], torch.eye(3)[[0, 2, 1, 0, 0]]
+    assert confusion(teacher, student) == [[1, 0, 1], [0, 1, 0], [2, 0, 0]]
+
+
 def test_process_wide_flags_are_put_back(monkeypatch):
     monkeypatch.setattr("torch.backends.cudnn.allow_tf32", True)
     for precision, allowed in {"32": False, "bf16": True}.items():

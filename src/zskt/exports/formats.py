@@ -10,20 +10,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from zskt.errors import UserError
+from zskt.images import Images
+from zskt.measure.accuracy import Logits
 from zskt.teachers.loaded import ABOUT
 from zskt.teachers.onnx_file import run_by_onnxruntime
-
-Images = Float[Tensor, "batch channels height width"]
-Logits = Float[Tensor, "batch classes"]
 
 
 def write_onnx(file: Path, network: nn.Module, images: Images, about: str = "{}") -> None:
     """Input `images`, output `logits`, weights inside the file."""
-    need_onnx()
+    if any(find_spec(name) is None for name in ("onnx", "onnxruntime", "onnxscript")):
+        raise UserError("ONNX files need an extra; pip install zskt[onnx]")
     with warnings.catch_warnings(action="ignore"):  # The exporter warns of its own insides.
         torch.onnx.export(
             network, (images,), file, input_names=["images"], output_names=["logits"],
@@ -69,15 +68,11 @@ def run_torchscript(file: Path, images: Images) -> Logits:
 
 
 WRITERS: dict[str, Callable[[Path, nn.Module, Images, str], None]] = {
-    "onnx": write_onnx,
-    "pt2": write_pt2,
-    "torchscript": write_torchscript,
-}
+    "onnx": write_onnx, "pt2": write_pt2, "torchscript": write_torchscript,
+}  # fmt: skip
 RUNNERS: dict[str, Callable[[Path, Images], Logits]] = {
-    "onnx": run_onnx,
-    "pt2": run_pt2,
-    "torchscript": run_torchscript,
-}
+    "onnx": run_onnx, "pt2": run_pt2, "torchscript": run_torchscript,
+}  # fmt: skip
 
 
 @torch.no_grad()
@@ -89,9 +84,3 @@ def largest_difference(file: Path, form: str, network: nn.Module, images: Images
         scale = expected.abs().max().clamp_min(1e-6)
         worst = max(worst, float((logits - expected).abs().max() / scale))
     return worst
-
-
-def need_onnx() -> None:
-    """Raise a `UserError` if the extra is missing."""
-    if any(find_spec(name) is None for name in ("onnx", "onnxruntime", "onnxscript")):
-        raise UserError("ONNX files need an extra; pip install zskt[onnx]")

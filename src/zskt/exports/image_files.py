@@ -58,8 +58,6 @@ def write_folder(out: Path, pixels: Pixels, shares: Shares, names: tuple[str, ..
     (out / "probabilities.json").write_text(text)
 
 
-WRITERS: dict[str, Callable[[Path, Pixels, Shares, tuple[str, ...]], None]] = {
-    ".npz": write_npz,
-    ".tar": write_tar,
-}
+Writer = Callable[[Path, Pixels, Shares, tuple[str, ...]], None]
+WRITERS: dict[str, Writer] = {".npz": write_npz, ".tar": write_tar}
 """By the end of a file's name; any other name is that of a folder."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from zskt.errors import UserError
+from zskt.images import Images
 from zskt.measure.cost import multiply_accumulates
 from zskt.model_file import parameters
 from zskt.networks import create
@@ -22,7 +22,6 @@ from zskt.taps import Operations, matching_stages
 from zskt.teachers.teacher import Teacher
 
 NORMS = {"batch_norm": "batch", "group_norm": "group", "layer_norm": "layer"}
-Images = Float[Tensor, "batch channels height width"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +46,7 @@ class Findings:
 def inspect_teacher(
     teacher: Teacher, students: tuple[str, ...] = (), device: torch.device | str = "cpu"
 ) -> Findings:
-    """Try a teacher out, on a copy.
-
-    Args:
-        teacher: what `load_teacher` gave.
-        students: names of networks to look for common stages with.
-        device: where to run it.
-    """
+    """Try a copy of a teacher out; with networks of these names common stages are looked for."""
     network = copy.deepcopy(teacher.network).eval().requires_grad_(False).to(device)
     images = torch.randn(4, *teacher.card.input_size, generator=torch.Generator().manual_seed(1))
     images = images.to(device)
@@ -103,16 +96,20 @@ def check_teacher(teacher: Teacher, device: torch.device | str = "cpu") -> None:
 
 
 def gradient_check(network: nn.Module, images: Images) -> tuple[float, float]:
-    """The largest gradient of the logits' sum of squares, and how far it is from the truth.
+    """The largest gradient of the logits' sum of squares, and its error as a share.
 
     The truth is a central difference along a random direction, in float64 where the network takes
-    it; the error is the difference as a share.
+    it.
     """
-    exact, double = _in_double(network, images)
-    images = images.to(double.dtype)
-    step = 1e-5 if double.dtype == torch.float64 else 1e-2
-    direction = torch.randn(images.shape, generator=torch.Generator().manual_seed(2))
-    direction = direction.to(images)
+    exact, images, step = network, images, 1e-2
+    try:
+        double = copy.deepcopy(network).double()
+        double(images.double())
+        exact, images, step = double, images.double(), 1e-5
+    except (RuntimeError, TypeError, NotImplementedError):
+        pass
+    random = torch.Generator().manual_seed(2)
+    direction = torch.randn(images.shape, generator=random).to(images)
 
     def height(points: Tensor) -> Tensor:
         return exact(points).double().square().sum()
@@ -131,24 +128,13 @@ def gradient_check(network: nn.Module, images: Images) -> tuple[float, float]:
     return float(gradient.abs().max()), float((slope - along).abs() / size)
 
 
-def _in_double(network: nn.Module, images: Images) -> tuple[nn.Module, Tensor]:
-    """The network in float64, or as it is if it does not take that; and a number of its kind."""
-    try:
-        double = copy.deepcopy(network).double()
-        double(images.double())
-    except (RuntimeError, TypeError, NotImplementedError):
-        return network, images.new_zeros(())
-    return double, images.new_zeros((), dtype=torch.float64)
-
-
 @torch.no_grad()
 def count_norms(network: nn.Module, images: Images) -> dict[str, int]:
     """How many normalisations of each kind run."""
     counted: Counter[str] = Counter()
 
     def count(operation: Any, *_: Any) -> None:
-        name = operation.name()
-        counted.update(kind for word, kind in NORMS.items() if word in name)
+        counted.update(kind for word, kind in NORMS.items() if word in operation.name())
 
     with Operations(count):
         network(images)

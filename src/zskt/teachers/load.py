@@ -7,7 +7,7 @@ normalisation of its images.
 """
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -16,36 +16,27 @@ from typing import Any
 import torch
 from torch import nn
 
-from zskt.errors import UserError, first_line
+from zskt.errors import UserError
 from zskt.images import (
     TOPS,
-    Images,
     Normalisation,
     Pixels,
     Translated,
     normalisation_of_pixels,
     size_in_words,
 )
-from zskt.measure.accuracy import Logits
+from zskt.measure.cost import Size
 from zskt.model_file import Card, load, network_file, read_classifier_card
-from zskt.networks import architecture_of, create, is_code
+from zskt.networks import architecture_of, is_code
 from zskt.teachers.loaded import LoadedNetwork
-from zskt.teachers.onnx_file import OnnxNetwork, check_against_onnxruntime, read_onnx
+from zskt.teachers.onnx_file import OnnxNetwork, check_against_onnxruntime
 from zskt.teachers.options import Kind, Output
-from zskt.teachers.outputs import Adapted, find, kind_of, taken
-from zskt.teachers.pretrained import from_hugging_face, from_makers, with_weights
+from zskt.teachers.outputs import Adapted, kind_of
+from zskt.teachers.reading import is_foreign, read, understood
 from zskt.teachers.teacher import Teacher, digest_of
-from zskt.teachers.traced import FixedBatch, Traced, read_exported, read_torchscript
-from zskt.teachers.weights import fill, read_weights
+from zskt.teachers.traced import Traced
 
-READERS: dict[str, Callable[[Path], LoadedNetwork]] = {
-    ".onnx": read_onnx,
-    ".pt2": read_exported,
-    ".pt": read_torchscript,
-    ".pth": read_torchscript,
-    ".ts": read_torchscript,
-}
-"""By the end of a file's name."""
+Numbers = tuple[float, ...]
 CENTRED = 0.5, 0.25
 """Mean and standard deviation of the images that a teacher of pixels is played with."""
 
@@ -87,11 +78,11 @@ def load_teacher(
     _check_normalisation(mean, std, pixels)
     if isinstance(source, nn.Module):
         loaded = LoadedNetwork(copy.deepcopy(source))
-    elif weights or _is_named(name) or Path(name).suffix.lower() in READERS:
-        loaded = _loaded(name, weights, dict(arguments or {}), input_size, classes)
+    elif weights or is_foreign(name):
+        loaded = read(name, weights, dict(arguments or {}), input_size, classes)
+    elif input_size or classes or arguments or pixels != "normalised" or output != "auto":
+        raise UserError(f"{name} tells all but `mean` and `std` itself; leave the rest out")
     else:
-        if input_size or classes or arguments or pixels != "normalised" or output != "auto":
-            raise UserError(f"{name} tells all but `mean` and `std` itself; leave the rest out")
         return _ours(Path(name), mean, std, allow_code=allow_code)
     size = _size_of(name, loaded, input_size)
     notes = list[str]()
@@ -107,7 +98,7 @@ def load_teacher(
         images = (images / 4 + 0.5).clamp(0, 1) * TOPS[pixels]
     if isinstance(network, OnnxNetwork):
         check_against_onnxruntime(network, Path(name), images, loaded.batch)
-    network, place, logits = _understood(network, name, images, loaded.batch, classes, notes)
+    network, place, logits = understood(network, name, images, loaded.batch, classes, notes)
     kind: Kind = kind_of(logits) if output == "auto" else output
     places = () if isinstance(source, nn.Module) else (weights, Path(name))
     file = next((each for each in places if each is not None and each.is_file()), None)
@@ -117,19 +108,13 @@ def load_teacher(
         own = normalisation_of_pixels(pixels, size[0])
         adapted = Translated(adapted, own=own, given=normalisation)
     return Teacher(
-        network=adapted.eval(),
+        network=adapted.eval(), source=name, digest=digest_of(file, network), output=kind,
         card=_card_of(network, size, logits.shape[1], normalisation, loaded.class_names),
-        source=name,
-        digest=digest_of(file, network),
-        output=kind,
-        file=file,
-        notes=tuple(notes),
-    )
+        file=file, notes=tuple(notes),
+    )  # fmt: skip
 
 
-def _check_normalisation(
-    mean: tuple[float, ...] | None, std: tuple[float, ...] | None, pixels: Pixels
-) -> None:
+def _check_normalisation(mean: Numbers | None, std: Numbers | None, pixels: Pixels) -> None:
     if pixels != "normalised" and (mean or std):
         raise UserError("a teacher that takes pixels has no `mean` and `std`; leave them out")
     if (mean is None) != (std is None):
@@ -138,9 +123,7 @@ def _check_normalisation(
         raise UserError("`std` must be above zero")
 
 
-def _size_of(
-    name: str, loaded: LoadedNetwork, given: tuple[int, int, int] | None
-) -> tuple[int, int, int]:
+def _size_of(name: str, loaded: LoadedNetwork, given: Size | None) -> Size:
     """The size of a teacher's images: as its user says, or its file."""
     size = given or loaded.input_size
     if size is None:
@@ -154,13 +137,9 @@ def _size_of(
 
 
 def _normalisation_of(
-    loaded: LoadedNetwork,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
-    pixels: Pixels,
-    size: tuple[int, int, int],
+    loaded: LoadedNetwork, mean: Numbers | None, std: Numbers | None, pixels: Pixels, size: Size,
     notes: list[str],
-) -> Normalisation | None:
+) -> Normalisation | None:  # fmt: skip
     """Of the images that a teacher is given; None, which is noted, where it is not known."""
     if pixels != "normalised":
         return Normalisation(*((each,) * size[0] for each in CENTRED))
@@ -171,57 +150,19 @@ def _normalisation_of(
 
 
 def _card_of(
-    network: nn.Module,
-    size: tuple[int, int, int],
-    classes: int,
-    normalisation: Normalisation | None,
+    network: nn.Module, size: Size, classes: int, normalisation: Normalisation | None,
     class_names: tuple[str, ...] | None,
-) -> Card:
+) -> Card:  # fmt: skip
     architecture = architecture_of(network)
     return Card(
         architecture=None if is_code(architecture) else architecture,
-        input_size=size,
-        classes=classes,
+        input_size=size, classes=classes, class_names=class_names,
         mean=normalisation.mean if normalisation else None,
         std=normalisation.std if normalisation else None,
-        class_names=class_names,
-    )
+    )  # fmt: skip
 
 
-def _loaded(
-    name: str,
-    weights: Path | None,
-    arguments: dict[str, Any],
-    input_size: tuple[int, int, int] | None,
-    classes: int | None,
-) -> LoadedNetwork:
-    """The network that a name means, whatever it returns."""
-    if is_code(name):
-        network = create(name, classes=0, input_size=(0, 0, 0), arguments=arguments)
-        if weights is not None:
-            fill(network, read_weights(weights), weights)
-        # A copy: the factory may keep what it returned.
-        return LoadedNetwork(copy.deepcopy(network))
-    if weights is not None:
-        return with_weights(
-            name, weights, input_size=input_size, classes=classes, arguments=arguments
-        )
-    if name.startswith("hf:"):
-        return from_hugging_face(name.removeprefix("hf:"))
-    if _is_named(name):
-        return from_makers(name, arguments=arguments)
-    if not Path(name).is_file():
-        raise UserError(f"there is no file {name}; check the path")
-    return READERS[Path(name).suffix.lower()](Path(name))
-
-
-def _ours(
-    path: Path,
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
-    *,
-    allow_code: bool,
-) -> Teacher:
+def _ours(path: Path, mean: Numbers | None, std: Numbers | None, *, allow_code: bool) -> Teacher:
     """A teacher from a file of ours, which tells everything."""
     if not path.exists() and not path.suffix:
         raise UserError(f"there is no file {path}; a network by name needs `weights`")
@@ -231,60 +172,14 @@ def _ours(
         size = card.input_size
         card = replace(card, mean=_one_each("mean", mean, size), std=_one_each("std", std, size))
     network = load(file, allow_code=allow_code)
+    digest = digest_of(file, network)
     return Teacher(
-        network=network,
-        card=card,
-        source=str(path),
-        digest=digest_of(file, network),
-        output="logits",
-        file=file,
+        network=network, card=card, source=str(path), digest=digest, output="logits", file=file
     )
 
 
-def _understood(
-    network: nn.Module,
-    name: str,
-    images: Images,
-    batch: int | None,
-    classes: int | None,
-    notes: list[str],
-) -> tuple[nn.Module, str | int | None, Logits]:
-    """The network for any batch, where its logits are, and what it says of the images."""
-    try:
-        with torch.no_grad():
-            given = images if batch is None else images[:1].expand(batch, -1, -1, -1)
-            answer = network(given)
-            place, *others = find(answer, len(given), classes)
-            if others:
-                notes.append(
-                    f"It returns several things like logits; {place!r} was taken, not "
-                    f"{', '.join(map(repr, others))}: `classes` chooses by their number."
-                )
-            if batch is None:
-                return network, place, taken(answer, place).flatten(1)
-            fixed = FixedBatch(Adapted(network, place, "logits"), batch)
-            notes.append(f"It takes batches of {batch} only; others are run in pieces, slower.")
-            return fixed, None, fixed(images)
-    except UserError:
-        raise
-    except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
-        by = size_in_words(images.shape[1:])
-        raise UserError(f"{name} cannot take {by} images: {first_line(error)}") from error
-
-
-def _one_each(
-    name: str, values: tuple[float, ...], input_size: tuple[int, int, int]
-) -> tuple[float, ...]:
+def _one_each(name: str, values: Numbers, size: Size) -> Numbers:
     """One number for each channel; a single one is for all."""
-    if len(values) == input_size[0]:
-        return values
-    if len(values) != 1:
-        raise UserError(
-            f"`{name}` has {len(values)} numbers and the images {input_size[0]} channels"
-        )
-    return values * input_size[0]
-
-
-def _is_named(name: str) -> bool:
-    """Whether a source is no place on the disk."""
-    return is_code(name) or name.startswith(("timm:", "torchvision:", "hf:"))
+    if len(values) not in (1, size[0]):
+        raise UserError(f"`{name}` has {len(values)} numbers and the images {size[0]} channels")
+    return values if len(values) == size[0] else values * size[0]

@@ -69,7 +69,7 @@ def read_onnx(file: Path) -> LoadedNetwork:
     names = [output.name for output in model.graph.output]
     network = OnnxNetwork(converted, names, channels_last=last)
     about = {entry.key: entry.value for entry in model.metadata_props}.get(ABOUT, "")
-    return LoadedNetwork(network, size, batch=shape[0]).told(about)
+    return LoadedNetwork(network, size, batch=shape[0]).told(about)  # ty: ignore
 
 
 @torch.no_grad()

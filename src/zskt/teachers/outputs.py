@@ -72,7 +72,8 @@ def find(output: Any, batch: int, classes: int | None = None) -> list[str | int 
 @torch.no_grad()
 def kind_of(said: Logits) -> Kind:
     """Probabilities if no number is negative and every row sums to one."""
-    sums = said.float().sum(1)
+    said = said.float()
+    sums = said.sum(1)
     sum_to_one = torch.allclose(sums, torch.ones_like(sums), atol=1e-3)
     return "probabilities" if said.min() >= 0 and sum_to_one else "logits"
 

@@ -47,18 +47,13 @@ def read_weights(file: Path) -> dict[str, Tensor]:
 
 def without_prefix(state: State, wanted: State) -> dict[str, Tensor]:
     """A state whose names lack the prefix, such as `module.`, that the wanted ones do not have."""
-    best = dict(state)
-    hits = len(best.keys() & wanted.keys())
-    for name in state:
-        for end in [place for place, letter in enumerate(name) if letter == "."]:
-            prefix = name[: end + 1]
-            if name[end + 1 :] in wanted:
-                cut = {key.removeprefix(prefix): value for key, value in state.items()}
-                if (found := len(cut.keys() & wanted.keys())) > hits:
-                    best, hits = cut, found
-        if hits == len(wanted):
-            break
-    return best
+    dots = [(name, place) for name in state for place, letter in enumerate(name) if letter == "."]
+    prefixes = [name[: dot + 1] for name, dot in dots if name[dot + 1 :] in wanted]
+    cuts = (
+        {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+        for prefix in dict.fromkeys(["", *prefixes])
+    )
+    return max(cuts, key=lambda cut: len(cut.keys() & wanted.keys()))
 
 
 def fill(network: nn.Module, state: State, file: Path) -> None:
