@@ -11,6 +11,8 @@ from inspect import Parameter, signature
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from players import same_weights, zskt
 from zskt import Run, UserError, distill, load_teacher
@@ -255,7 +257,7 @@ WRONG = {
     "cannot take 3x8x8 images": ["train", "timm:vit_tiny_patch16_224", "--data", "D", "--out", "r"],
     "the data has 1x8x8 images": ["evaluate", "T", "--teacher", "T", "--data", "digits"],
     "--per-class must be 1 to 10": [*TRAIN, "--per-class", 11],
-    "settings need a teacher; give --distill-from": [*TRAIN, "--distill-share", 0.5],
+    "needs a teacher; give --distill-from": [*TRAIN, "--distill-share", 0.5],
     "there is no file no-teacher": [*TRAIN, "--distill-from", "no-teacher"],
     "holds a generator; give a classifier": [*TRAIN, "--distill-from", "G"],
     "--cutout must be zero or above": [*TRAIN, "--cutout", -1],
@@ -422,6 +424,51 @@ def test_python_leaves_what_the_command_leaves(tmp_path, teacher, data):
     assert result.verdict.reason in (tmp_path / "b" / "README.md").read_text()
     assert result.evaluation.rows[0]["agreement"] == 1
     json.dumps(result.to_dict())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"teacher_sha256": None}, {"teacher_options": [1]}, {"teacher_options": {"colour": 1}},
+        {"teacher_options": {"teacher_arg": [3]}}, {"run": {"rounds": "x"}}, [],
+    ],
+)  # fmt: skip
+def test_settings_that_somebody_damaged(tmp_path, teacher, capsys, change):
+    run = tmp_path / "run"
+    assert zskt(*few(teacher, run)) == 0
+    settings = RunFolder(run).settings()
+    settings = {**settings, **change} if change else change
+    if change == {"teacher_sha256": None}:
+        del settings["teacher_sha256"]
+    (run / "settings.json").write_text(json.dumps(settings))
+    commands = [("distill", "--resume", run)]
+    commands += [] if "run" in change else [("verdict", run), ("synthesize", run, "--out", "x.npz")]
+    for command in commands:
+        assert zskt(*command) == 2
+        told = capsys.readouterr().err
+        assert "damaged" in told
+        assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": 10**12}, {"classes": "3"}, {"input_size": [1]}, {"input_size": [3, 8, "8"]},
+        {"architecture": 7}, {"arguments": [1]}, {"mean": [0.5]}, {"std": ["a", "b", "c"]},
+        {"architecture": "generator"}, {"width": 10**9}, [], "no",
+    ],
+)  # fmt: skip
+def test_cards_that_somebody_damaged(tmp_path, teacher, capsys, change):
+    tensors = load_file(teacher)
+    with safe_open(teacher, framework="pt") as file:
+        card = json.loads(file.metadata()["zskt"])
+    card = {**card, **change} if isinstance(change, dict) else change
+    text = card if isinstance(card, str) else json.dumps(card)
+    save_file(tensors, tmp_path / "odd.safetensors", {"zskt": text})
+    assert zskt("inspect", tmp_path / "odd.safetensors") == 2
+    told = capsys.readouterr().err
+    assert "is damaged; make the file anew" in told
+    assert "Traceback" not in told
 
 
 def test_only_distillations_can_be_resumed(tmp_path, data, teacher, capsys):

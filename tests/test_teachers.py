@@ -688,6 +688,8 @@ def test_a_strangers_run_fetches_nothing(change, told, tmp_path, monkeypatch, ca
     assert zskt(*words) == 0
     settings = json.loads(Path("run/settings.json").read_text())
     Path("run/settings.json").write_text(json.dumps({**settings, **change}))
+    # A file of that name does not make it local.
+    Path("timm:resnet18").touch()
     before = {file: file.read_bytes() for file in Path().rglob("*") if file.is_file()}
     commands = [("distill", "--resume", "run")]
     if "student_arguments" not in change:

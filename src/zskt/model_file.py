@@ -17,7 +17,7 @@ from zskt.errors import UserError
 from zskt.files import write_atomically
 from zskt.images import Normalisation
 from zskt.networks import Generator, create, is_code
-from zskt.networks.arguments import check_arguments
+from zskt.networks.arguments import LARGEST, check_arguments
 
 NAMES_IN_A_RUN = ("student.safetensors", "model.safetensors")
 """What `load` looks for when it is given a run folder."""
@@ -106,7 +106,28 @@ def read_card(path: Path) -> Card:
     if text is None:
         raise UserError(f"{path} was not written by zskt: its header has no card")
     known = {field.name for field in fields(Card)}
-    return Card(**{name: value for name, value in frozen(text).items() if name in known})
+    try:
+        card = Card(**{name: value for name, value in frozen(text).items() if name in known})
+        _check_card(card)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"the card of {path} is damaged; make the file anew") from error
+    return card
+
+
+def _check_card(card: Card) -> None:
+    """Raise a `TypeError` unless a card holds what cards hold, in sizes that networks have."""
+    channels = card.input_size[0] if len(card.input_size) == 3 else None
+    numbers = (*card.input_size, card.classes, card.noise_size, card.width, card.depth)
+    small = all(type(each) is int and 0 < each <= LARGEST for each in numbers if each is not None)
+    lengths = {len(values) for values in (card.mean, card.std) if values is not None}
+    whole = card.architecture != "generator" or (card.noise_size and card.width)
+    if not (
+        channels and small and whole and lengths <= {channels}
+        and isinstance(card.architecture, str | None) and isinstance(card.arguments, dict | None)
+        and isinstance(card.class_names, tuple | None)
+        and all(isinstance(each, int | float) for each in (*(card.mean or ()), *(card.std or ())))
+    ):  # fmt: skip
+        raise TypeError(card)
 
 
 def frozen(text: str | bytes) -> dict[str, Any]:

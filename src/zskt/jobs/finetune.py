@@ -52,7 +52,7 @@ def finetune(
     if teacher is None and replace(options, allow_code=False) != TeacherOptions():
         raise UserError("what is said of a teacher needs one; give `teacher`")
 
-    from zskt.jobs.loading import teacher_of_run
+    from zskt.jobs.loading import teacher_of_run, whole_settings
     from zskt.model_file import network_file, read_classifier_card
     from zskt.networks import is_code
     from zskt.networks.arguments import check_arguments
@@ -68,7 +68,8 @@ def finetune(
         settings = RunFolder(run).settings() if run.is_dir() else {}
         if "teacher_path" not in settings:
             raise UserError(f"{run} does not say which teacher it had; give `teacher`")
-        teacher, options = teacher_of_run(settings, allow_code=options.allow_code)
+        with whole_settings(run):
+            teacher, options = teacher_of_run(settings, allow_code=options.allow_code)
     return train(
         card.architecture,
         network_arg=tuple(f"{name}={value!r}" for name, value in (card.arguments or {}).items()),

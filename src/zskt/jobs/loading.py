@@ -1,5 +1,7 @@
 """Objects of what a job was given: data, networks with what they take, folders to write."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +98,7 @@ def teacher_of_run(settings: dict[str, Any], *, allow_code: bool) -> tuple[str, 
     """
     source = str(settings["teacher_path"])
     check_code(source, allow_code=allow_code)
-    local = Path(source.removeprefix("hf:")).exists()
+    local = source.startswith("hf:") and Path(source.removeprefix("hf:")).is_dir()
     if source.startswith(DOWNLOADED) and not (local or settings["teacher_options"].get("weights")):
         check_trusted(f"fetches {source}", allow_code=allow_code)
     return source, options_of_run(settings, allow_code=allow_code)
@@ -126,3 +128,14 @@ def check_trusted(does: str, *, allow_code: bool) -> None:
     """Raise a `UserError` unless a run from somebody else may do what its settings say."""
     if not allow_code:
         raise UserError(f"the run {does}; if you trust it, `allow_code`")
+
+
+@contextmanager
+def whole_settings(path: Path) -> Generator[None]:
+    """Within it, settings of a run that are not what they should be are a `UserError`."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"the settings of {path} are damaged or of another version ({error}); start it anew"
+        ) from error

@@ -7,7 +7,13 @@ from typing import Any
 from zskt.distillation.run import Run
 from zskt.distillation.session import Method
 from zskt.errors import UserError
-from zskt.jobs.loading import check_code, name_of, options_of_run, teacher_of_run
+from zskt.jobs.loading import (
+    check_code,
+    name_of,
+    options_of_run,
+    teacher_of_run,
+    whole_settings,
+)
 from zskt.methods import method_class, method_name
 from zskt.networks.arguments import check_arguments
 from zskt.networks.factory import parsed
@@ -57,12 +63,8 @@ def task_of_run(
     settings = RunFolder(path).settings()
     if settings.get("command_name") != "distill":
         raise UserError(f"{path} was not made by zskt distill; start it anew")
-    try:
+    with whole_settings(path):
         return _task(path, settings, run, teacher, student, data_dir, allow_code)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"the settings of {path} are damaged or of another version ({error}); start it anew"
-        ) from error
 
 
 def _task(
@@ -85,6 +87,9 @@ def _task(
             check_arguments(path, arguments)
     # Before its first checkpoint a run starts again from what it was started with.
     init = None if RunFolder(path).checkpoint_file.exists() else settings["student_init"]
+    numbers = {**settings["run"], "device": None, "precision": None}
+    if not all(isinstance(value, int | float | None) for value in numbers.values()):
+        raise TypeError(numbers)
     return Task(
         teacher=teacher, options=options, student=student,
         student_arg=tuple(f"{name}={value!r}" for name, value in arguments.items()),

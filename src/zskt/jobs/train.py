@@ -86,8 +86,9 @@ def train(
         UserError: for wrong arguments, data or files, and for a loss that is no longer finite.
     """
     start = time.monotonic()
-    if distill_from is None and (guidance, options) != (KnowledgeDistillation(), TeacherOptions()):
-        raise UserError("`distill`_... settings need a teacher; give `distill_from` TEACHER")
+    told = guidance, replace(options, allow_code=False)
+    if distill_from is None and told != (KnowledgeDistillation(), TeacherOptions()):
+        raise UserError("what is said of a teacher needs a teacher; give `distill_from` TEACHER")
     options.check(distill_from)
     where = resolve(device, precision)
 
@@ -116,7 +117,6 @@ def train(
     folder = new_run(out, "train", settings, where, overwrite=overwrite)
     losses = epochs(model, images, recipe, where, few=few, loss_of=loss_of)
     _learn(model, images, losses, recipe, folder, start, progress)
-
     card = Card(
         architecture=network, arguments=arguments or None, input_size=images.input_size,
         classes=images.classes, mean=images.mean, std=images.std, class_names=images.class_names,

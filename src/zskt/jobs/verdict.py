@@ -93,18 +93,22 @@ def teacher_of_finished(run: Path, teacher: arg.TeacherLike | None, *, allow_cod
         UserError: if it is not there, another one, or code that is not allowed; if the folder is
             not that of a distillation.
     """
-    from zskt.jobs.loading import options_of_run, teacher_of_run
+    from zskt.jobs.loading import options_of_run, teacher_of_run, whole_settings
     from zskt.runs.folder import RunFolder
 
     settings = RunFolder(run).settings()
     if settings.get("command_name") != "distill":
         raise UserError(f"{run} was not made by zskt distill; give the folder of a run that was")
-    if teacher is None:
-        source, options = teacher_of_run(settings, allow_code=allow_code)
-    else:
-        source, options = teacher, options_of_run(settings, allow_code=allow_code)
+    source: arg.TeacherLike | None = teacher
+    with whole_settings(run):
+        digest, options = (
+            settings["teacher_sha256"],
+            options_of_run(settings, allow_code=allow_code),
+        )
+        if source is None:
+            source, options = teacher_of_run(settings, allow_code=allow_code)
     taught = options.load(source)
-    if taught.digest != settings["teacher_sha256"]:
+    if taught.digest != digest:
         raise UserError(f"{taught.source} is not the teacher of {run}; give `teacher`")
     return taught
 

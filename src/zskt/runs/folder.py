@@ -113,7 +113,10 @@ class RunFolder:
             UserError: if there is no run here.
         """
         try:
-            return json.loads(self.settings_file.read_text())
+            settings = json.loads(self.settings_file.read_text())
+            if not isinstance(settings, dict):
+                raise ValueError(settings)
+            return settings
         except (FileNotFoundError, NotADirectoryError) as error:
             raise UserError(f"{self.path} holds no run; give the folder of one") from error
         except (OSError, ValueError) as error:
