@@ -39,7 +39,10 @@ def estimated_bytes(
         network.requires_grad_(False)
     images = torch.randn(2, *input_size, generator=torch.Generator().manual_seed(0))
     images.requires_grad_()
-    with torch.random.fork_rng(), torch.autograd.graph.saved_tensors_hooks(keep, lambda it: it):
+    with (
+        torch.random.fork_rng(devices=()),
+        torch.autograd.graph.saved_tensors_hooks(keep, lambda it: it),
+    ):
         logits = [network(images) for network in players]
         # Held until here, so that no storage is counted under an address used twice.
         del logits

@@ -109,7 +109,7 @@ def _untrained_accuracy(seed: int, teacher: Path) -> float:
     from zskt.networks import create
 
     card, digits = read_classifier_card(teacher), load_data("digits")
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         student = create(STUDENT, classes=digits.classes, input_size=digits.input_size)
     logits = predict(student, digits.test, card.known_normalisation())
