@@ -12,7 +12,7 @@ from zskt.distillation.loop import make_fabric
 from zskt.distillation.session import Session
 
 SIZE = (3, 8, 8)
-TIMES = {"seconds": 0, "rounds_per_second": 0}
+TIMES = {"seconds": 0, "rounds_per_second": 0, "seconds_making": 0, "seconds_teaching": 0}
 """What differs between two runs that are otherwise the same."""
 
 

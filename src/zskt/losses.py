@@ -49,7 +49,7 @@ def js(teacher: Logits, student: Logits, temperature: float = 1.0) -> Float[Tens
 
 def l1(teacher: Logits, student: Logits, temperature: float = 1.0) -> Float[Tensor, ""]:
     """Mean absolute difference of the logits / T (Fang et al., 2019, arXiv:1912.11006)."""
-    return (_full(teacher) - _full(student)).abs().mean() / temperature
+    return (full_precision(teacher) - full_precision(student)).abs().mean() / temperature
 
 
 DISCREPANCIES: dict[str, Discrepancy] = {
@@ -80,7 +80,7 @@ class _Energy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, activation: Tensor) -> Tensor:
         ctx.save_for_backward(activation)
-        return _full(activation).square().sum(1)
+        return full_precision(activation).square().sum(1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
@@ -101,10 +101,10 @@ def attention_transfer(
 
 
 def _log_probabilities(one: Logits, other: Logits, temperature: float) -> tuple[Logits, Logits]:
-    first, second = (F.log_softmax(_full(x) / temperature, dim=1) for x in (one, other))
+    first, second = (F.log_softmax(full_precision(x) / temperature, dim=1) for x in (one, other))
     return first, second
 
 
-def _full(values: Tensor) -> Tensor:
+def full_precision(values: Tensor) -> Tensor:
     """Half precision to float32; float32 and float64 as they are."""
     return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values

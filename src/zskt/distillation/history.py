@@ -4,11 +4,15 @@ from typing import Any
 
 import torch
 
+from zskt.distillation.counts import Counts
 from zskt.distillation.session import Round, Session
 from zskt.errors import DivergedError
 from zskt.measure.accuracy import confidence, histograms
 
-OF_THE_LOOP = ("round", "seconds", "rounds_per_second", "student_accuracy", "agreement")
+OF_THE_LOOP = (
+    "round", "seconds", "rounds_per_second", "student_accuracy", "agreement",
+    "images_made", "images_seen", "seconds_making", "seconds_teaching",
+)  # fmt: skip
 """Names in a row that a method may not give to its metrics; so are those of what networks say."""
 OF_THE_LOGITS = ("confidence", "confidence_histogram", "classes")
 
@@ -32,6 +36,7 @@ class History:
         played: Round,
         judged: dict[str, float],
         *,
+        counts: Counts,
         seconds: float,
         with_histograms: bool,
     ) -> dict[str, Any]:
@@ -41,6 +46,7 @@ class History:
             number: of the round.
             played: what the method left of it.
             judged: what was measured of the student besides.
+            counts: images and seconds by their use.
             seconds: since the start of the run.
             with_histograms: of what both networks say too.
 
@@ -56,10 +62,11 @@ class History:
         row |= judged
         if with_histograms:
             for role, logits in played.logits.items():
-                counts = histograms(logits)
-                row |= {f"{role}_{name}": values for name, values in counts.items()}
+                judged_logits = histograms(logits)
+                row |= {f"{role}_{name}": values for name, values in judged_logits.items()}
         (before, then), self._last = self._last, (number, seconds)
         rate = (number - before) / max(seconds - then, 1e-9)
+        row |= counts.row()
         row |= {"seconds": round(seconds, 2), "rounds_per_second": round(rate, 3)}
         self.rows.append(row)
         return row

@@ -175,7 +175,8 @@ class Play:
         judged = self.measure(number, session.student) if self.measure and due.look else {}
         if due.record:
             row = self.history.row(
-                number, played, judged, seconds=budget.seconds, with_histograms=due.look
+                number, played, judged, counts=session.counts, seconds=budget.seconds,
+                with_histograms=due.look,
             )
             self.writer.record(row)
             line.show(row)
@@ -193,6 +194,7 @@ class Play:
             state = {"round": number, "seconds": budget.seconds}
             self.writer.save({**state, **session.state_dict()})
             self.last_save = budget.seconds
+        session.counts.restart_clock()
 
     def _tell_memory(self, session: Session, line: ProgressLine) -> None:
         """What the first round took, if it is much."""

@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import SGD, Adam, Optimizer
 
+from zskt.distillation.counts import Counts
 from zskt.errors import UserError
 from zskt.images import Bounds, Normalisation
 from zskt.runs.image_memory import ImageMemory
@@ -84,7 +85,9 @@ class Session:
         normalisation: the teacher's; None if it is not known.
         progress: share of the run that lies behind, from 0 to below 1, set before each round;
             schedules are arithmetic on it.
+        counts: images and seconds so far.
         networks: the further networks that the method trains, by name.
+        random: draws on the CPU whatever a method decides by chance; its state is saved.
         source: name of the network among them that draws the run's images; None without one.
         tell: leaves a sentence for the user.
     """
@@ -111,6 +114,7 @@ class Session:
         self.normalisation = normalisation
         self.progress = 0.0
         self.networks: dict[str, nn.Module] = {}
+        self._makers: dict[str, Callable[[], nn.Module]] = {}
         self.source: str | None = None
         self.tell = tell
         self.is_ready = False
@@ -121,9 +125,11 @@ class Session:
         self._seed = seed
         self._cuda = [self.device] if self.device.type == "cuda" else []
         noise_seed = stream(seed, "noise", fabric.global_rank)
-        self._random = torch.Generator().manual_seed(noise_seed)
+        self.random = torch.Generator().manual_seed(noise_seed)
         self.teacher = self._placed(teacher).eval().requires_grad_(False)
         self.student = self.keep("student", self._placed(student))
+        self._learning = {id(parameter) for parameter in student.parameters()}
+        self.counts = self.keep("counts", Counts())
 
     def network(self, name: str, make: Callable[[], Network], *, draws: bool = False) -> Network:
         """Make a further network, place it, keep its state, save it with the run.
@@ -135,19 +141,33 @@ class Session:
             torch.manual_seed(stream(self._seed, name))
             network = make()
         self._placed(network)
+        self._makers[name] = make
         self.networks[name] = network
         if draws:
             self.source = name
         return self.keep(name, network)
 
-    def memory(self, name: str) -> ImageMemory:
-        """A memory of images that grows with the run and survives a restart."""
-        file = self._memories / f"{name}.u8" if self._memories else None
-        return self.keep(name, ImageMemory(file, self.input_size, self.normalisation))
+    def renew(self, name: str) -> None:
+        """Draw the weights of a further network anew, in place."""
+        seed = torch.randint(2**62, (), generator=self.random).item()
+        with torch.random.fork_rng(self._cuda):
+            torch.manual_seed(int(seed))
+            self.networks[name].load_state_dict(self._makers[name]().state_dict())
 
-    def adam(self, name: str, network: nn.Module) -> Adam:
+    def memory(self, name: str, most: int) -> ImageMemory:
+        """A memory of at most so many images, the newest, which survives a restart."""
+        file = self._memories / f"{name}.u8" if self._memories else None
+        return self.keep(name, ImageMemory(file, self.input_size, self.normalisation, most))
+
+    def adam(self, name: str, network: nn.Module, *, momentum: float = 0.9) -> Adam:
         """Adam for a network; its learning rate is given at every step."""
-        return self.keep(name, Adam(network.parameters(), fused=True))
+        betas = (momentum, 0.999)
+        return self.keep(name, Adam(network.parameters(), betas=betas, fused=True))
+
+    def sgd(self, name: str, network: nn.Module, *, weight_decay: float) -> SGD:
+        """SGD with Nesterov's momentum for a network; its learning rate is given at every step."""
+        settings: dict[str, Any] = {"momentum": 0.9, "nesterov": True, "fused": True}
+        return self.keep(name, SGD(network.parameters(), weight_decay=weight_decay, **settings))
 
     def keep(self, name: str, thing: Kept) -> Kept:
         """Make a thing part of the saved state; when the run is resumed, put its state back."""
@@ -172,7 +192,7 @@ class Session:
         if self._saved is None:
             return
         random = self._saved["random"]
-        self._random.set_state(random["noise"])
+        self.random.set_state(random["noise"])
         torch.set_rng_state(random["cpu"])
         for device in self._cuda:
             if str(device) in random:
@@ -181,7 +201,7 @@ class Session:
     def noise(self, *size: int) -> Tensor:
         """Standard normal numbers; the same on every device for the same seed."""
         assert self.is_ready, "a method draws after session.ready()"
-        drawn = torch.randn(size, generator=self._random, dtype=self.dtype)
+        drawn = torch.randn(size, generator=self.random, dtype=self.dtype)
         return drawn.to(self.device, non_blocking=True)
 
     def bounds(self) -> Bounds:
@@ -189,6 +209,10 @@ class Session:
         if self.normalisation is None:
             raise UserError("`bounded` needs the teacher's normalisation; give `mean` and `std`")
         return self.normalisation.bounds
+
+    def bounds_if_known(self) -> Bounds | None:
+        """Lowest and highest pixel of each channel, normalised; None where they are not known."""
+        return self.normalisation and self.normalisation.bounds
 
     def autocast(self) -> AbstractContextManager:
         """The precision of the run, for forward passes."""
@@ -199,7 +223,8 @@ class Session:
     ) -> None:
         """One optimizer step down the loss, the gradient's total norm clipped before it.
 
-        The one place where gradients are made: of several processes they are averaged here.
+        The one place where gradients are made: of several processes they are averaged here. A group
+        of parameters with a `scale` takes so many times the learning rate.
         """
         optimizer.zero_grad()
         self.fabric.backward(loss)
@@ -210,12 +235,18 @@ class Session:
         if clip is not None:
             nn.utils.clip_grad_norm_(adjusted, clip)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = learning_rate * group.get("scale", 1.0)
         optimizer.step()
+        self.counts.stepped(teaching=id(adjusted[0]) in self._learning)
+
+    def count(self, *, made: int, seen: int) -> None:
+        """Tell how many images were made and how many the student learnt from, in this round."""
+        self.counts.images_made += made * self.fabric.world_size
+        self.counts.images_seen += seen * self.fabric.world_size
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the rest of the run depends on."""
-        random = {"noise": self._random.get_state(), "cpu": torch.get_rng_state()}
+        random = {"noise": self.random.get_state(), "cpu": torch.get_rng_state()}
         random |= {str(device): torch.cuda.get_rng_state(device) for device in self._cuda}
         kept = {name: thing.state_dict() for name, thing in self._kept.items()}
         return {"kept": kept, "random": random}

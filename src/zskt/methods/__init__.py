@@ -8,7 +8,17 @@ from typing import Any
 
 from zskt.errors import unknown
 
-METHODS = {"zskt": "zskt.methods.zskt:ZSKT", "noise": "zskt.methods.noise:Noise"}
+METHODS = {
+    "replay": "zskt.methods.replay:Replay",
+    "zskt": "zskt.methods.zskt:ZSKT",
+    "dafl": "zskt.methods.dafl:DAFL",
+    "dfad": "zskt.methods.dfad:DFAD",
+    "dfq": "zskt.methods.dfq:DFQ",
+    "adi": "zskt.methods.adi:ADI",
+    "fast": "zskt.methods.fast:Fast",
+    "nayer": "zskt.methods.nayer:NAYER",
+    "noise": "zskt.methods.noise:Noise",
+}
 """Where each class is."""
 
 

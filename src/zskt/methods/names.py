@@ -7,4 +7,4 @@ DiscrepancyName = Literal["kl", "reverse-kl", "js", "l1"]
 TermName = Literal[
     "none", "teacher-entropy", "student-entropy", "blur", "noise", "diversity", "attention"
 ]
-"""Terms of `zskt.methods.generator_terms`."""
+"""Terms of `zskt.pieces.generator_terms`."""

@@ -68,6 +68,8 @@ class Noise:
                     logits = student(images)
                     loss = distance(target, logits)
                 session.descend(loss, adam, rate, self.clip)
+            seen = self.student_steps * len(images)
+            session.count(made=seen, seen=seen)
             yield Round(
                 images, teacher_logits=target, student_logits=logits,
                 student_loss=loss, student_learning_rate=rate,

@@ -81,8 +81,8 @@ class ZSKT:
 
         from zskt.distillation.session import Round
         from zskt.losses import DISCREPANCIES, attention_transfer
-        from zskt.methods.attention import watched_players
-        from zskt.methods.generator_terms import generator_term
+        from zskt.pieces.attention import watched_players
+        from zskt.pieces.generator_terms import generator_term
         from zskt.modes import frozen
         from zskt.networks.generator import Generator
 
@@ -120,6 +120,9 @@ class ZSKT:
                     maps_apart = attention_transfer(target_maps, maps) if maps else apart * 0
                     student_loss = apart + self.attention * maps_apart
                 session.descend(student_loss, student_adam, student_rate, self.clip)
+            batches = self.student_steps if self.fresh_noise else 1
+            seen = self.student_steps * len(images)
+            session.count(made=batches * len(images), seen=seen)
             yield Round(
                 images, teacher_logits=target, student_logits=answer,
                 generator_loss=generator_loss, student_loss=student_loss, attention=maps_apart,

@@ -1,10 +1,12 @@
-"""Images that a method keeps: uint8 in a file that only grows, its length in the checkpoint.
+"""Images that a method keeps: the newest so many, uint8, in a file beside the checkpoint.
 
-A checkpoint would be as large as the memory if it held the images. So they lie beside it, appended
-as they come; a run that goes on from a checkpoint cuts off what came after it.
+A checkpoint would be as large as the memory if it held the images. So they lie beside it, in a file of
+twice as many places that is written round and round: what is written after a checkpoint goes where
+only images lie that the checkpoint has already forgotten.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,19 @@ from zskt.images import Normalisation
 
 UNKNOWN = 2.0
 """Where the normalisation is not known, pixels are taken to lie so many spreads around zero."""
+MOST = 50_000
+MOST_BYTES = 2**30
+"""However many images are asked for, a memory takes no more than this, and its file twice that."""
 
 
 class ImageMemory:
-    """A growing list of images, part of a session's saved state.
+    """The newest images of a run, part of a session's saved state.
 
     Args:
         file: where they lie; None keeps them in this process only.
         input_size: channels, height and width.
         normalisation: of the images that are given and taken.
+        most: how many are kept; fewer if they would take more than `MOST_BYTES`.
     """
 
     def __init__(
@@ -33,10 +39,12 @@ class ImageMemory:
         file: Path | None,
         input_size: tuple[int, int, int],
         normalisation: Normalisation | None = None,
+        most: int = MOST,
     ):
         self.file = file
         self.input_size = input_size
         self._size = torch.Size(input_size).numel()
+        self.most = max(1, min(most, MOST_BYTES // self._size))
         low, high = (
             normalisation.bounds
             if normalisation
@@ -44,24 +52,43 @@ class ImageMemory:
         )
         self._low = torch.tensor(low).view(-1, 1, 1)
         self._range = torch.tensor(high).view(-1, 1, 1) - self._low
-        self._parts: list[UInt8[Tensor, "count channels height width"]] = []
-        self._unwritten = 0
+        self._places = torch.empty(0, *input_size, dtype=torch.uint8)
+        self._count = 0
+        self._written = 0
 
     def __len__(self) -> int:
-        return sum(len(part) for part in self._parts)
+        return min(self._count, self.most)
 
     def add(self, images: Float[Tensor, "count channels height width"]) -> None:
         """Keep normalised images, rounded to the 256 values of a pixel."""
         shares = (images.detach().float().cpu() - self._low) / self._range
-        self._parts.append((shares.clamp(0, 1) * 255).round().to(torch.uint8))
-        self._unwritten += 1
+        self.add_pixels((shares.clamp(0, 1) * 255).round().to(torch.uint8))
 
-    def take(self, index: Int64[Tensor, " count"]) -> Float[Tensor, "count channels height width"]:
-        """Normalised images by their places, on the CPU."""
-        if len(self._parts) > 1:
-            self._write()
-            self._parts = [torch.cat(self._parts)]
-        return self._low + self._range * (self._parts[0][index].float() / 255)
+    def add_pixels(self, pixels: UInt8[Tensor, "count channels height width"]) -> None:
+        """Keep images as they are stored."""
+        pixels = pixels[-self.most :]
+        end = self._count + len(pixels)
+        if len(self._places) < min(end, self.most):
+            # Grown by doubling, so that a short run does not take a long one's memory.
+            size = min(self.most, max(1024, 2 * end))
+            grown = torch.empty(size, *self.input_size, dtype=torch.uint8)
+            grown[: len(self._places)] = self._places
+            self._places = grown
+        self._places[torch.arange(self._count, end) % self.most] = pixels.cpu()
+        self._count = end
+
+    def take(
+        self, index: Int64[Tensor, " count"], device: torch.device | str = "cpu"
+    ) -> Float[Tensor, "count channels height width"]:
+        """Normalised images by their places."""
+        pixels = self._places[index].to(device, non_blocking=True)
+        return torch.addcmul(self._low.to(device), pixels.float(), (self._range / 255).to(device))
+
+    def draw(
+        self, count: int, random: torch.Generator, device: torch.device | str = "cpu"
+    ) -> Float[Tensor, "count channels height width"]:
+        """So many of them by chance, each as likely as any other."""
+        return self.take(torch.randint(len(self), (count,), generator=random), device)
 
     def images(self, count: int, seed: int) -> Float[Tensor, "count channels height width"]:
         """So many of them, drawn by a seed, with repeats only where there are fewer."""
@@ -70,50 +97,68 @@ class ImageMemory:
         return self.take(order.repeat(-(-count // len(order)))[:count])
 
     def state_dict(self) -> dict[str, Any]:
-        """How many there are, once all of them are on the disk; without a file, all of them."""
+        """How many there were, once all are on the disk; without a file, the images too."""
         self._write()
         if self.file is None:
-            return {"count": len(self), "parts": list(self._parts)}
-        return {"count": len(self)}
+            return {"count": self._count, "places": self._places[: len(self)].clone()}
+        return {"count": self._count, "most": self.most}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to so many images, and cut off what was written after them.
+        """Go back to so many images.
 
         Raises:
             UserError: if the file holds fewer.
         """
         if self.file is None:
-            self._parts = list(state["parts"])
+            self._places, self._count = state["places"].clone(), state["count"]
             return
         self.read(state["count"])
-        if self.file.exists():
+        # While the file has not gone round, what came after is cut off.
+        if self.file.exists() and state["count"] < 2 * self.most:
             os.truncate(self.file, state["count"] * self._size)
 
     def read(self, count: int) -> None:
-        """Take the first images of the file, which stays as it is.
+        """Take the newest of so many images from the file, which stays as it is.
 
         Raises:
             UserError: if the file holds fewer.
         """
         assert self.file is not None
-        self._parts, self._unwritten = [], 0
-        if not count:
-            return
+        first = max(0, count - self.most)
+        self._places = torch.empty(0, *self.input_size, dtype=torch.uint8)
+        self._count = self._written = first
         there = self.file.stat().st_size if self.file.exists() else 0
-        if there < count * self._size:
+        if there < min(count, 2 * self.most) * self._size:
             raise UserError(f"the memory {self.file} lacks images; start the run anew")
-        with self.file.open("rb") as file:
-            data = bytearray(file.read(count * self._size))
-        self._parts = [torch.frombuffer(data, dtype=torch.uint8).view(-1, *self.input_size)]
+        for start, end in self._stretches(first, count):
+            with self.file.open("rb") as file:
+                file.seek(start * self._size)
+                data = bytearray(file.read((end - start) * self._size))
+            self.add_pixels(torch.frombuffer(data, dtype=torch.uint8).view(-1, *self.input_size))
+        self._written = self._count
 
     def _write(self) -> None:
-        """Append what is new, and have it on the disk."""
-        if self.file is None or not self._unwritten:
+        """Write what is new, and have it on the disk."""
+        if self.file is None or self._written == self._count:
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        with self.file.open("ab") as file:
-            for part in self._parts[len(self._parts) - self._unwritten :]:
-                file.write(part.numpy().tobytes())
+        self.file.touch()
+        first = max(self._written, self._count - self.most)
+        with self.file.open("r+b") as file:
+            for start, end in self._stretches(first, self._count):
+                file.seek(start * self._size)
+                numbers = torch.arange(first, first + end - start)
+                file.write(self._places[numbers % self.most].numpy().tobytes())
+                first += end - start
             file.flush()
             os.fsync(file.fileno())
-        self._unwritten = 0
+        self._written = self._count
+
+    def _stretches(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Places in the file of images by their numbers, in one piece or two."""
+        around = 2 * self.most
+        while first < last:
+            start = first % around
+            end = min(around, start + last - first)
+            yield start, end
+            first += end - start

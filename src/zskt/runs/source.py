@@ -103,8 +103,10 @@ def _kept_images(folder: RunFolder, file: Path) -> ImageMemory:
     state = folder.state()
     settings = folder.settings()
     size = tuple(settings["input_size"])
-    memory = ImageMemory(file, size, read_card(folder.path / STUDENT).normalisation)
-    memory.read(state["kept"][file.stem]["count"] if state else 0)
+    kept = state["kept"][file.stem] if state else {"count": 0, "most": 1}
+    normalisation = read_card(folder.path / STUDENT).normalisation
+    memory = ImageMemory(file, size, normalisation, kept["most"])
+    memory.read(kept["count"])
     return memory
 
 

@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from zskt.distillation.session import Session
 from zskt.errors import UserError
-from zskt.losses import attention_transfer, kl
-from zskt.methods.attention import watched_players
+from zskt.losses import attention_transfer, full_precision, kl
+from zskt.pieces.attention import watched_players
 from zskt.methods.names import TermName
 from zskt.taps import tapped
 
@@ -67,7 +67,7 @@ def _term(name: TermName, session: Session) -> Term:
 
 def entropy(logits: Logits) -> Float[Tensor, ""]:
     """Mean over images and classes of -p log p."""
-    log_p = F.log_softmax(logits.float() if logits.dtype == torch.bfloat16 else logits, dim=1)
+    log_p = F.log_softmax(full_precision(logits), dim=1)
     return -(log_p.exp() * log_p).mean()
 
 

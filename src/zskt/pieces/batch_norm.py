@@ -1,0 +1,129 @@
+"""How far images are from the statistics that the teacher's batch norm remembers.
+
+    R(x) = sum over layers  |mean_l(x) - running mean_l|_2 + |var_l(x) - running var_l|_2
+
+Yin et al. (2020, arXiv:1912.08795), equation 4. Means and variances are over a batch and all places, of
+what goes into each layer. With a memory m, those of a batch are first averaged with earlier batches':
+m * earlier + (1 - m) * this one's, so that batches together, not each for itself, look like the data
+(Fang et al., 2022, arXiv:2112.08083).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from zskt.distillation.session import Session
+from zskt.taps import tappable, tapped
+
+Images = Float[Tensor, "batch channels height width"]
+Channels = Float[Tensor, " channels"]
+Distance = Callable[[Channels, Channels, Channels, Channels], Float[Tensor, ""]]
+"""Of a batch's mean and variance, and the running ones, in one layer."""
+
+
+def norms(mean: Channels, variance: Channels, ours: Channels, spread: Channels) -> Tensor:
+    """Lengths of the differences, of one layer of R."""
+    return (mean - ours).norm() + (variance - spread).norm()
+
+
+def gaussian(mean: Channels, variance: Channels, ours: Channels, spread: Channels) -> Tensor:
+    """KL(N(mean, variance) || N(ours, spread)), a mean over channels.
+
+    Choi et al. (2020, arXiv:2005.04136), equation 4.
+    """
+    spread, variance = spread + 1e-5, variance + 1e-5
+    ratio = variance / spread
+    return ((mean - ours).square() / spread + ratio - ratio.log() - 1).mean() / 2
+
+
+class BatchNormPrior:
+    """A session's teacher that tells the distance R after its logits.
+
+    Where no batch norm of it can be seen, R is zero and the user is told.
+
+    Args:
+        session: whose teacher it is.
+        distance: in one layer; R is the sum over layers.
+        memory: share of earlier batches in the statistics.
+    """
+
+    def __init__(self, session: Session, distance: Distance = norms, memory: float = 0.0):
+        self.teacher = session.teacher
+        self.distance = distance
+        self.memory = memory
+        layers = [each for each in tappable(self.teacher) if isinstance(each, _BatchNorm)]
+        self.layers = [layer for layer in layers if layer.running_mean is not None]
+        self.remembered: list[tuple[Tensor, Tensor]] = []
+        self._last: list[tuple[Tensor, Tensor]] = []
+        if not self.layers:
+            session.tell("No batch norm of the teacher can be seen; images are made without it.")
+        if memory:
+            session.keep("batch_norm_prior", self)
+
+    def __call__(
+        self, images: Images
+    ) -> tuple[Float[Tensor, "batch classes"], Float[Tensor, ""]]:
+        """Logits, and R of these images."""
+        with tapped(self.layers, inputs=True) as inputs:
+            logits = self.teacher(images)
+        seen = [channel_statistics(inputs[layer]) for layer in inputs]
+        if self.remembered:
+            share = self.memory
+            seen = [
+                (share * earlier[0] + (1 - share) * now[0], share * earlier[1] + (1 - share) * now[1])
+                for earlier, now in zip(self.remembered, seen, strict=True)
+            ]
+        self._last = [(mean.detach(), variance.detach()) for mean, variance in seen]
+        apart = [
+            self.distance(*now, layer.running_mean, layer.running_var)
+            for now, layer in zip(seen, inputs, strict=True)
+        ]
+        return logits, torch.stack(apart).sum() if apart else images.new_zeros(())
+
+    def remember(self) -> None:
+        """Count the last batch among the earlier ones."""
+        self.remembered = self._last
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is remembered."""
+        return {"remembered": self.remembered}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from it."""
+        device = next(self.teacher.parameters()).device
+        self.remembered = [(mean.to(device), var.to(device)) for mean, var in state["remembered"]]
+
+
+def channel_statistics(
+    activation: Float[Tensor, "batch channels *places"],
+) -> tuple[Float[Tensor, " channels"], Float[Tensor, " channels"]]:
+    """Mean and variance of each channel, in float32 or better."""
+    mean, variance = _Statistics.apply(activation)
+    return mean, variance
+
+
+class _Statistics(torch.autograd.Function):
+    """One pass forward and one backward; autograd's own makes float32 copies of activations."""
+
+    @staticmethod
+    def forward(ctx: Any, activation: Tensor) -> tuple[Tensor, Tensor]:
+        # The momentum is not used without running statistics.
+        mean, variance = torch.batch_norm_update_stats(activation, None, None, 0.0)
+        full = torch.promote_types(activation.dtype, torch.float32)
+        mean, variance = mean.to(full), variance.to(full)
+        ctx.save_for_backward(activation, mean)
+        return mean, variance
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        activation, mean = ctx.saved_tensors
+        of_mean, of_variance = gradients
+        count = activation.numel() // activation.shape[1]
+        shape = [1, -1] + [1] * (activation.ndim - 2)
+        slope = (2 / count * of_variance).view(shape).to(activation.dtype)
+        offset = of_mean / count - 2 / count * mean * of_variance
+        return torch.addcmul(offset.view(shape).to(activation.dtype), activation, slope)

@@ -1,0 +1,47 @@
+"""What images descend that are to be worth a place in a memory.
+
+    L(x) = b * CE(T(x), y) + a * R(x) - d * KL(T(x) || S(x)) where both predict the same class
+
+Fang et al. (2022, arXiv:2112.08083): y are the classes asked for, R the distance of batch-norm
+statistics.
+"""
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from zskt.losses import full_precision
+from zskt.pieces.batch_norm import BatchNormPrior
+from zskt.pieces.generator_losses import disagreement
+
+Images = Float[Tensor, "batch channels height width"]
+
+
+@dataclass(frozen=True)
+class ImageLoss:
+    """L with its weights.
+
+    Args:
+        teacher: a session's, with R.
+        student: in whatever mode it is.
+        prior: a.
+        target: b.
+    """
+
+    teacher: BatchNormPrior
+    student: nn.Module
+    prior: float
+    target: float
+
+    def __call__(
+        self, images: Images, labels: Int64[Tensor, " batch"], weight: float
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """L and R of images and their classes, with a weight of the disagreement, d."""
+        logits, distance = self.teacher(images)
+        loss = self.target * F.cross_entropy(full_precision(logits), labels)
+        loss = loss + self.prior * distance
+        if weight:
+            loss = loss - weight * disagreement(logits, self.student(images))
+        return loss, distance
