@@ -24,9 +24,22 @@ from zskt.runs.writer import FolderWriter
 RUN = Run(rounds=4, device="cpu", precision="32", record_every=1)
 
 
+QUICK = {
+    "batch_size": 8, "image_batch_size": 20, "image_steps": 2, "generator_steps": 2,
+    "student_steps": 2, "memory": 64, "start": 16,
+}  # fmt: skip
+"""Settings that make rounds short, of the methods that have them."""
+
+
+def quick(name, **settings):
+    made = method_class(name)()
+    chosen = {**QUICK, **settings}
+    return replace(made, **{key: value for key, value in chosen.items() if hasattr(made, key)})
+
+
 @pytest.fixture(params=METHODS)
 def method(request):
-    return replace(method_class(request.param)(), batch_size=8)
+    return quick(request.param)
 
 
 def play(method, teacher, student, input_size=SIZE, classes=10, folder=None, **settings):
@@ -113,6 +126,34 @@ def test_resuming_equals_never_having_stopped(method, teacher, student, tmp_path
         assert {**ours, **TIMES} == {**theirs, **TIMES}
 
 
+def test_no_pass_through_the_teacher_is_wasted(method, teacher, student):
+    """Each answers a step of somebody, and only those that lead to images keep a graph."""
+    session = make_session(teacher, student)
+    steps, passes = [], []
+    descend = session.descend
+    session.descend = lambda *given, **named: steps.append(1) or descend(*given, **named)
+    session.teacher.register_forward_hook(lambda *seen: passes.append(seen[2].requires_grad))
+    rounds = method.rounds(session)
+    seen = 0
+    for number in range(3):
+        session.progress = number / 3
+        seen += next(rounds).seen
+    assert 0 < len(passes) <= len(steps)
+    assert seen % method.batch_size == 0
+    assert sum(passes) <= len(steps) - seen // method.batch_size
+
+
+def test_images_and_seconds_are_counted_over_a_restart(method, teacher, student, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    play(method, teacher, student, folder=folder, until=2)
+    rows = play(method, teacher, student, folder=folder).history
+    made = [row["images_made"] for row in rows]
+    assert made[0] > 0
+    assert made == [made[0] * number for number in (1, 2, 3, 4)]
+    assert rows[-1]["images_seen"] > 0
+    assert rows[-1]["seconds_teaching"] > 0
+
+
 def killed_at(number, save, error):
     """A `save` that works until the process is killed before it."""
     calls = []
@@ -173,9 +214,11 @@ def test_metrics_of_a_method_have_names_of_their_own(teacher, student):
 
 
 def test_every_method_learns_at_a_rate_that_falls_with_the_progress(method, teacher, student):
-    rows = play(method, teacher, student, rounds=4).history
-    rates = [row["student_learning_rate"] / rows[0]["student_learning_rate"] for row in rows]
-    assert rates == pytest.approx([1, 0.853553, 0.5, 0.146447], rel=1e-5)
+    rows = play(method, teacher, student, rounds=8).history
+    rates = [row["student_learning_rate"] for row in rows]
+    # All end on a cosine; some begin with a warm-up.
+    assert rates[-1] / rates[4] == pytest.approx(0.0380602 / 0.5, rel=1e-4)
+    assert max(rates) < 28 * rates[-1]
 
 
 @pytest.mark.parametrize("input_size", [(1, 8, 8), (3, 12, 10), (1, 28, 28)])
@@ -203,8 +246,8 @@ def test_the_student_comes_nearer_to_the_teacher(method, teacher):
 
     before = apart()
     session = make_session(teacher, student)
-    for number, _ in enumerate(islice(method.rounds(session), 30)):
-        session.progress = (number + 1) / 30
+    for number, _ in enumerate(islice(method.rounds(session), 60)):
+        session.progress = (number + 1) / 60
     assert apart() < 0.9 * before
 
 

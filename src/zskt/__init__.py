@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from zskt.data import load_data as load_data
     from zskt.distillation.run import Run as Run
     from zskt.errors import UserError as UserError
+    from zskt.experiments.leaderboard import leaderboard as leaderboard
     from zskt.experiments.reproduce import reproduce as reproduce
     from zskt.jobs.beliefs import beliefs as beliefs
     from zskt.jobs.compare import compare as compare
@@ -69,6 +70,7 @@ _HOME = {
     "export": "zskt.jobs.export",
     "finetune": "zskt.jobs.finetune",
     "inspect": "zskt.jobs.inspect",
+    "leaderboard": "zskt.experiments.leaderboard",
     "list_names": "zskt.jobs.list",
     "load": "zskt.model_file",
     "load_data": "zskt.data",

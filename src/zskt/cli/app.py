@@ -26,6 +26,7 @@ COMMANDS = {
     "beliefs": "zskt.jobs.beliefs:beliefs",
     "finetune": "zskt.jobs.finetune:finetune",
     "reproduce": "zskt.experiments.reproduce:reproduce",
+    "leaderboard": "zskt.experiments.leaderboard:leaderboard",
     "toy": "zskt.jobs.toy:toy",
     "verdict": "zskt.jobs.verdict:verdict",
     "compare": "zskt.jobs.compare:compare",

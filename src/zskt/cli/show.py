@@ -6,6 +6,7 @@ from typing import Any
 
 from zskt.cli.tables import print_columns, print_rows, print_table
 from zskt.errors import UserError
+from zskt.experiments.leaderboard import Board
 from zskt.experiments.reproduce import Reproduced
 from zskt.jobs.beliefs import Beliefs
 from zskt.jobs.compare import Comparison
@@ -142,6 +143,29 @@ def reproduce(result: Reproduced) -> None:
     print_table(result.rows)
     for line in (*result.notes, *result.files):
         print(line)
+
+
+def leaderboard(result: Board) -> None:
+    """The means over seeds if there are several, every run, and which method suits a teacher."""
+    for rows in (result.summary, result.rows):
+        if rows:
+            print_table([_on_board(row) for row in rows])
+    for line in (*result.advice, *result.files):
+        print(line)
+
+
+def _on_board(row: dict[str, Any]) -> dict[str, Any]:
+    """What a terminal has room for; the file has the rest."""
+    names = (
+        "method", "teacher", "seed", "accuracy", "accuracy_std", "average_accuracy", "agreement",
+        "mean_transition_error", "verdict", "images_made", "images_seen",
+    )  # fmt: skip
+    shown = {name: row[name] for name in names if row.get(name) is not None}
+    if (agreement := row.get("verdict_agreement")) is not None:
+        shown["verdict"] += f", {agreement:.0%}"
+        parts = (row[f"seconds_{part}"] for part in ("making", "teaching", "rest"))
+        shown["seconds making, teaching, rest"] = ", ".join(f"{part:,.0f}" for part in parts)
+    return shown | ({"diverged": row["diverged"]} if "diverged" in row else {})
 
 
 def toy(result: Toyed) -> None:

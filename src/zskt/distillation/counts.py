@@ -21,6 +21,11 @@ class Counts:
         self.seconds_teaching = 0.0
         self._since = time.monotonic()
 
+    def add(self, made: int, seen: int, processes: int) -> None:
+        """Count the images of a round, the same on every process."""
+        self.images_made += made * processes
+        self.images_seen += seen * processes
+
     def restart_clock(self) -> None:
         """What came since the last step belongs to nothing, such as a look at a test set."""
         self._since = time.monotonic()

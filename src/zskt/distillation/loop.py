@@ -143,6 +143,7 @@ class Play:
             session.progress = session.fabric.broadcast(budget.progress())
             played = next(rounds)
             assert session.is_ready, "the method yields a round before session.ready()"
+            session.counts.add(played.made, played.seen, session.fabric.world_size)
             budget.advance()
             if not begun:
                 begun = True
@@ -175,7 +176,11 @@ class Play:
         judged = self.measure(number, session.student) if self.measure and due.look else {}
         if due.record:
             row = self.history.row(
-                number, played, judged, counts=session.counts, seconds=budget.seconds,
+                number,
+                played,
+                judged,
+                counts=session.counts,
+                seconds=budget.seconds,
                 with_histograms=due.look,
             )
             self.writer.record(row)

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
-from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
 from zskt.distillation.counts import Counts
+from zskt.distillation.round import Round as Round
 from zskt.errors import UserError
 from zskt.images import Bounds, Normalisation
 from zskt.runs.image_memory import ImageMemory
@@ -35,30 +35,6 @@ class Stateful(Protocol):
 
 Network = TypeVar("Network", bound=nn.Module)
 Kept = TypeVar("Kept", bound=Stateful)
-
-
-class Round:
-    """What one round leaves for the record.
-
-    Args:
-        images: the last images that the student learnt from.
-        teacher_logits: what the teacher says of them.
-        student_logits: what the student said of them.
-        metrics: losses and whatever else explains the run, scalars still on the device or numbers.
-    """
-
-    def __init__(
-        self,
-        images: Float[Tensor, "batch channels height width"],
-        *,
-        teacher_logits: Float[Tensor, "batch classes"] | None = None,
-        student_logits: Float[Tensor, "batch classes"] | None = None,
-        **metrics: Float[Tensor, ""] | float,
-    ):
-        self.images = images.detach()
-        logits = {"teacher": teacher_logits, "student": student_logits}
-        self.logits = {role: each.detach() for role, each in logits.items() if each is not None}
-        self.metrics = {name: torch.as_tensor(value).detach() for name, value in metrics.items()}
 
 
 @runtime_checkable
@@ -238,11 +214,6 @@ class Session:
             group["lr"] = learning_rate * group.get("scale", 1.0)
         optimizer.step()
         self.counts.stepped(teaching=id(adjusted[0]) in self._learning)
-
-    def count(self, *, made: int, seen: int) -> None:
-        """Tell how many images were made and how many the student learnt from, in this round."""
-        self.counts.images_made += made * self.fabric.world_size
-        self.counts.images_seen += seen * self.fabric.world_size
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the rest of the run depends on."""

@@ -10,9 +10,9 @@
             x <- moved and mirrored images of the memory
             S <- S - lr_S * grad_S  t^2 KL(T(x) || S(x))
 
-T is the teacher, S the student, R the distance of batch-norm statistics, TV the total variation, JS the
-Jensen-Shannon divergence. Without d it is DeepInversion; with it the images are such that the student
-of the moment does not yet agree.
+T is the teacher, S the student, R the distance of batch-norm statistics, TV the total variation,
+JS the Jensen-Shannon divergence. Without d it is DeepInversion; with it the images are such that
+the student of the moment does not yet agree.
 """
 
 from collections.abc import Iterator
@@ -98,12 +98,13 @@ class ADI:
                     image_loss = image_loss + self.competition * agreement
                 session.descend(image_loss, adam, self.image_learning_rate)
             memory.add(images)
-            session.count(made=self.batch_size, seen=0)
             taught = lessons(
                 session, memory, student_sgd, student_rate, steps=self.student_steps,
                 batch_size=self.batch_size, temperature=self.temperature,
             )  # fmt: skip
             yield Round(
-                images, image_loss=image_loss, prior=prior, student_learning_rate=student_rate,
+                taught.images, made=self.batch_size, seen=self.student_steps * self.batch_size,
+                image_loss=image_loss, prior=prior,
+                student_learning_rate=student_rate,
                 **taught.record(),
             )  # fmt: skip

@@ -7,9 +7,9 @@
             z ~ N(0, I),  x <- G(z)
             S <- S - lr_S * grad_S  t^2 KL(T(x) || S(x))
 
-T is the teacher, S the student, G the generator, f_T what goes into the teacher's last layer, p_T its
-probabilities, H the entropy, t the temperature. The student is no opponent: G draws what the teacher is
-sure of, what excites it, and all of its classes.
+T is the teacher, S the student, G the generator, f_T what goes into the teacher's last layer, p_T
+its probabilities, H the entropy, t the temperature. The student is no opponent: G draws what the
+teacher is sure of, what excites it, and all of its classes.
 """
 
 from collections.abc import Iterator
@@ -59,6 +59,8 @@ class DAFL:
 
     def rounds(self, session: "Session") -> Iterator["Round"]:
         """Teach for ever; whoever iterates decides when to stop, log and save."""
+        import torch
+
         from zskt.distillation.session import Round
         from zskt.networks.generator import Generator
         from zskt.pieces.generator_losses import certainty, imbalance
@@ -67,7 +69,9 @@ class DAFL:
 
         shape = session.input_size, self.noise_size, self.generator_width
         bounds = session.bounds_if_known() if self.bounded else None
-        generator = session.network("generator", lambda: Generator(*shape, bounds=bounds), draws=True)
+        generator = session.network(
+            "generator", lambda: Generator(*shape, bounds=bounds), draws=True
+        )
         generator_adam = session.adam("generator_adam", generator)
         student_sgd = session.sgd("student_sgd", session.student, weight_decay=self.weight_decay)
         teacher = LastLayer(session.teacher, session.tell)
@@ -85,12 +89,13 @@ class DAFL:
             session.descend(generator_loss, generator_adam, generator_rate)
             for _ in range(self.student_steps):
                 noise = session.noise(self.batch_size, self.noise_size)
-                taught = lesson(session, lambda: generator(noise), self.temperature)
+                with torch.no_grad(), session.autocast():
+                    drawn = generator(noise)
+                taught = lesson(session, drawn, self.temperature)
                 session.descend(taught.loss, student_sgd, student_rate)
             seen = self.student_steps * self.batch_size
-            session.count(made=seen, seen=seen)
             yield Round(
-                taught.images, generator_loss=generator_loss,
+                taught.images, made=seen, seen=seen, generator_loss=generator_loss,
                 generator_learning_rate=generator_rate, student_learning_rate=student_rate,
                 **taught.record(),
             )  # fmt: skip

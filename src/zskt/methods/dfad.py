@@ -7,9 +7,10 @@
         z ~ N(0, I),  x <- G(z)
         G <- G + lr_G * grad_G  log(1 + |T(x) - S(x)|_1)
 
-T is the teacher, S the student, G the generator; the distance is a mean over images and classes. It is
-the game of adversarial belief matching with another distance: that of logits does not fade where
-probabilities saturate, and its logarithm keeps the generator's step small while they are far apart.
+T is the teacher, S the student, G the generator; the distance is a mean over images and classes.
+It is the game of adversarial belief matching with another distance: that of logits does not fade
+where probabilities saturate, and its logarithm keeps the generator's step small while they are far
+apart.
 """
 
 from collections.abc import Iterator
@@ -61,7 +62,9 @@ class DFAD:
         teacher, student = session.teacher, session.student.train()
         shape = session.input_size, self.noise_size, self.generator_width
         bounds = session.bounds_if_known() if self.bounded else None
-        generator = session.network("generator", lambda: Generator(*shape, bounds=bounds), draws=True)
+        generator = session.network(
+            "generator", lambda: Generator(*shape, bounds=bounds), draws=True
+        )
         generator_adam = session.adam("generator_adam", generator)
         student_sgd = session.sgd("student_sgd", student, weight_decay=self.weight_decay)
         session.ready()
@@ -84,9 +87,8 @@ class DFAD:
                     generator_loss = -torch.log1p(l1(teacher(drawn), student(drawn)))
                 session.descend(generator_loss, generator_adam, generator_rate)
             seen = self.student_steps * self.batch_size
-            session.count(made=seen, seen=seen)
             yield Round(
-                images, teacher_logits=target, student_logits=answer,
+                images, made=seen, seen=seen, teacher_logits=target, student_logits=answer,
                 generator_loss=generator_loss, student_loss=student_loss,
                 generator_learning_rate=generator_rate, student_learning_rate=student_rate,
             )  # fmt: skip

@@ -12,8 +12,8 @@ T is the teacher, S the student, G the generator, p_T the teacher's probabilitie
 
     R(x) = sum over layers, mean over channels of KL(N(mean x, var x) || N(running mean, var))
 
-of what goes into the teacher's batch norm. The paper quantises; the student there is the teacher in few
-bits, and here any network.
+of what goes into the teacher's batch norm. The paper quantises; the student there is the teacher
+in few bits, and here any network.
 """
 
 from collections.abc import Iterator
@@ -63,6 +63,8 @@ class DFQ:
 
     def rounds(self, session: "Session") -> Iterator["Round"]:
         """Teach for ever; whoever iterates decides when to stop, log and save."""
+        import torch
+
         from zskt.distillation.session import Round
         from zskt.modes import frozen
         from zskt.networks.generator import Generator
@@ -73,7 +75,9 @@ class DFQ:
         student = session.student.train()
         shape = session.input_size, self.noise_size, self.generator_width
         bounds = session.bounds_if_known() if self.bounded else None
-        generator = session.network("generator", lambda: Generator(*shape, bounds=bounds), draws=True)
+        generator = session.network(
+            "generator", lambda: Generator(*shape, bounds=bounds), draws=True
+        )
         generator_adam = session.adam("generator_adam", generator)
         student_sgd = session.sgd("student_sgd", student, weight_decay=self.weight_decay)
         teacher = BatchNormPrior(session, gaussian)
@@ -91,12 +95,13 @@ class DFQ:
                 session.descend(generator_loss, generator_adam, generator_rate)
             for _ in range(self.student_steps):
                 noise = session.noise(self.batch_size, self.noise_size)
-                taught = lesson(session, lambda: generator(noise), self.temperature)
+                with torch.no_grad(), session.autocast():
+                    drawn = generator(noise)
+                taught = lesson(session, drawn, self.temperature)
                 session.descend(taught.loss, student_sgd, student_rate)
             seen = self.student_steps * self.batch_size
-            session.count(made=seen, seen=seen)
             yield Round(
-                taught.images, generator_loss=generator_loss, prior=prior,
+                taught.images, made=seen, seen=seen, generator_loss=generator_loss, prior=prior,
                 generator_learning_rate=generator_rate, student_learning_rate=student_rate,
                 **taught.record(),
             )  # fmt: skip

@@ -12,8 +12,8 @@
             x <- moved and mirrored images of the memory
             S <- S - lr_S * grad_S  t^2 KL(T(x) || S(x))
 
-T is the teacher, S the student, G the generator, z the noise, t the temperature, and R the distance of
-batch-norm statistics, those of the batch being averaged with earlier batches'.
+T is the teacher, S the student, G the generator, z the noise, t the temperature, and R the
+distance of batch-norm statistics, those of the batch being averaged with earlier batches'.
 """
 
 from collections.abc import Iterator
@@ -74,22 +74,20 @@ class Fast:
 
     def rounds(self, session: "Session") -> Iterator["Round"]:
         """Teach for ever; whoever iterates decides when to stop, log and save."""
-        from copy import deepcopy
-
-        import torch
         from torch.optim import Adam
 
         from zskt.distillation.session import Round
-        from zskt.modes import evaluating, frozen
         from zskt.networks.generator import Generator
         from zskt.pieces.batch_norm import BatchNormPrior
         from zskt.pieces.best_images import BestImages
         from zskt.pieces.generator_losses import balanced_labels
         from zskt.pieces.image_loss import ImageLoss
         from zskt.pieces.lesson import lessons
+        from zskt.pieces.meta_step import MetaStep
         from zskt.pieces.views import shifted
 
-        student, random, rate = session.student.train(), session.random, self.generator_learning_rate
+        student, random = session.student.train(), session.random
+        rate = self.generator_learning_rate
         shape = session.input_size, self.noise_size, self.generator_width
         bounds = session.bounds_if_known()
         generator = session.network("generator", lambda: Generator(*shape, bounds=bounds))
@@ -102,35 +100,30 @@ class Fast:
         while True:
             student_rate = self.student_learning_rate * cosine(session.progress)
             alone = session.progress < self.alone
+            weight = 0.0 if alone else self.disagreement
             labels = balanced_labels(self.batch_size, session.classes, random).to(session.device)
             noise = session.noise(self.batch_size, self.noise_size).requires_grad_()
-            copy = deepcopy(generator)
+            meta = MetaStep(generator)
             scaled = {"params": [noise], "scale": self.noise_learning_rate / rate}
-            adam = Adam([{"params": list(copy.parameters())}, scaled], betas=(0.5, 0.999))
-            sums = [torch.zeros_like(parameter) for parameter in copy.parameters()]
+            adam = Adam([{"params": list(meta.copy.parameters())}, scaled], betas=(0.5, 0.999))
             best = BestImages()
             for _ in range(self.generator_steps):
-                with frozen(student), evaluating(student):
-                    with session.autocast():
-                        images = copy(noise)
-                        weight = 0.0 if alone else self.disagreement
-                        loss, prior = image_loss(shifted(images, random), labels, weight)
-                    session.descend(loss, adam, rate)
+                with session.autocast():
+                    images = meta.copy(noise)
+                    loss, prior = image_loss(shifted(images, random), labels, weight)
+                session.descend(loss, adam, rate)
                 best.offer(images, loss)
-                for total, parameter in zip(sums, copy.parameters(), strict=True):
-                    total += parameter.grad
-            # The loss whose gradient is the sum of those of the copy.
-            pairs = zip(generator.parameters(), sums, strict=True)
-            linear = torch.stack([(each * total).sum() for each, total in pairs]).sum()
-            session.descend(linear, meta_adam, self.generator_steps * rate)
+                meta.gather()
+            session.descend(meta.loss(), meta_adam, self.generator_steps * rate)
             teacher.remember()
             memory.add(best.images)
-            session.count(made=self.batch_size, seen=0)
+            steps = 0 if alone else self.student_steps
             taught = lessons(
-                session, memory, student_sgd, student_rate, steps=0 if alone else self.student_steps,
+                session, memory, student_sgd, student_rate, steps=steps,
                 batch_size=self.batch_size, temperature=self.temperature,
             )  # fmt: skip
             yield Round(
-                best.images, image_loss=loss, prior=prior, student_learning_rate=student_rate,
-                **(taught.record() if taught else {}),
+                taught.images if taught else best.images, made=self.batch_size,
+                seen=steps * self.batch_size, image_loss=loss, prior=prior,
+                student_learning_rate=student_rate, **(taught.record() if taught else {}),
             )  # fmt: skip

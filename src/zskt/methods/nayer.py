@@ -12,10 +12,10 @@
             x <- moved and mirrored images of the memory
             S <- S - lr_S * grad_S  t^2 KL(T(x) || S(x))
 
-T is the teacher, S the student, G the generator, y classes, t the temperature, and R the distance of
-batch-norm statistics, those of the batch being averaged with earlier batches'. The paper's G sees a
-language model's embedding of the class's name; here it sees a random code of the class, because a
-teacher alone has no names.
+T is the teacher, S the student, G the generator, y classes, t the temperature, and R the distance
+of batch-norm statistics, those of the batch being averaged with earlier batches'. The paper's G
+sees a language model's embedding of the class's name; here it sees a random code of the class,
+because a teacher alone has no names.
 """
 
 from collections.abc import Iterator
@@ -79,7 +79,6 @@ class NAYER:
         from torch.optim import Adam
 
         from zskt.distillation.session import Round
-        from zskt.modes import evaluating, frozen
         from zskt.networks.noisy_generator import NoisyGenerator
         from zskt.pieces.batch_norm import BatchNormPrior
         from zskt.pieces.best_images import BestImages
@@ -100,6 +99,7 @@ class NAYER:
         while True:
             student_rate = self.student_learning_rate * cosine(session.progress)
             alone = session.progress < self.alone
+            weight = 0.0 if alone else self.disagreement
             if session.counts.images_made // count % self.life == 0:
                 session.renew("generator")
             generator.noisy.data.copy_(session.noise(*generator.noisy.shape))
@@ -107,21 +107,20 @@ class NAYER:
             labels = balanced_labels(count, session.classes, random).to(session.device)
             best = BestImages()
             for _ in range(self.generator_steps):
-                with frozen(student), evaluating(student):
-                    with session.autocast():
-                        images = generator(labels)
-                        weight = 0.0 if alone else self.disagreement
-                        loss, prior = image_loss(shifted(images, random), labels, weight)
-                    session.descend(loss, adam, self.generator_learning_rate)
+                with session.autocast():
+                    images = generator(labels)
+                    loss, prior = image_loss(shifted(images, random), labels, weight)
+                session.descend(loss, adam, self.generator_learning_rate)
                 best.offer(images, loss)
             teacher.remember()
             memory.add(best.images)
-            session.count(made=count, seen=0)
+            steps = 0 if alone else self.student_steps
             taught = lessons(
-                session, memory, student_sgd, student_rate, steps=0 if alone else self.student_steps,
+                session, memory, student_sgd, student_rate, steps=steps,
                 batch_size=self.batch_size, temperature=self.temperature,
             )  # fmt: skip
             yield Round(
-                best.images, image_loss=loss, prior=prior, student_learning_rate=student_rate,
-                **(taught.record() if taught else {}),
+                taught.images if taught else best.images, made=count,
+                seen=steps * self.batch_size, image_loss=loss, prior=prior,
+                student_learning_rate=student_rate, **(taught.record() if taught else {}),
             )  # fmt: skip

@@ -69,8 +69,7 @@ class Noise:
                     loss = distance(target, logits)
                 session.descend(loss, adam, rate, self.clip)
             seen = self.student_steps * len(images)
-            session.count(made=seen, seen=seen)
             yield Round(
-                images, teacher_logits=target, student_logits=logits,
+                images, made=seen, seen=seen, teacher_logits=target, student_logits=logits,
                 student_loss=loss, student_learning_rate=rate,
             )  # fmt: skip

@@ -1,11 +1,10 @@
-"""search version"""
+"""search version 2"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from zskt.distillation.schedule import cosine
-from zskt.errors import check_settings
 
 if TYPE_CHECKING:
     from zskt.distillation.session import Round, Session
@@ -17,147 +16,170 @@ class Replay:
 
     title: ClassVar[str] = "Images made once, kept, and replayed in many views"
 
-    batch_size: int = 128
+    batch_size: int = 64
     make_batch: int = 256
     noise_size: int = 128
     generator_width: int = 64
-    conditional: bool = True
-    renew: Literal["none", "first", "all"] = "none"
-    renew_every: int = 1
+    kind: Literal["z", "noisy", "refine"] = "z"
     make_steps: int = 5
     make_learning_rate: float = 3e-3
     noise_scale: float = 3.3
-    momentum1: float = 0.5
     prior: float = 10.0
     prior_memory: float = 0.0
     target: float = 0.5
     disagreement: float = 1.33
-    make_views: bool = True
-    start: int = 2000
-    start_share: float = 1.0
-    teach_steps: int = 32
+    sample: int = 0
+    hidden: int = 256
+    bank: int = 4000
+    start: int = 512
+    memory: int = 50000
+    student_steps: int = 64
     reuse: int = 1
-    view: Literal["shift", "zoom"] = "shift"
-    mixup: float = 0.0
-    cutmix: float = 0.0
+    mixup: float = 0.3
+    cutmix: float = 0.4
     temperature: float = 4.0
-    learning_rate: float = 0.1
+    learning_rate: float = 0.05
     weight_decay: float = 5e-4
     warm_up: float = 0.05
-    attention: float = 0.0
-    recent: float = 0.0
-    settle: float = 0.0
-    student_train: bool = False
-
-    def __post_init__(self):
-        pass
+    attention: float = 1000.0
+    attention_end: float = 1.0
+    feature: float = 0.0
 
     def rounds(self, session: "Session") -> Iterator["Round"]:
         import torch
         import torch.nn.functional as F
         from torch import nn
-        from torch.optim import SGD, Adam
-        from contextlib import nullcontext
+        from torch.optim import Adam
 
         from zskt.distillation.session import Round
-        from zskt.losses import kl, attention_transfer
-        from zskt.pieces.attention import watched_players
+        from zskt.losses import attention_transfer
         from zskt.modes import evaluating, frozen
         from zskt.networks.generator import Generator
-        from zskt.pieces.batch_norm import BatchNormPrior
-        from zskt.pieces.procedural import procedural
+        from zskt.networks.noisy_generator import NoisyGenerator
+        from zskt.networks.refiner import Refiner
         from zskt.pieces import views
+        from zskt.pieces.attention import watched_players
+        from zskt.pieces.batch_norm import BatchNormPrior
+        from zskt.pieces.generator_losses import balanced_labels, divergence
+        from zskt.pieces.image_loss import ImageLoss
+        from zskt.pieces.procedural import procedural
 
         teacher, student = session.teacher, session.student.train()
-        classes, size = session.classes, session.input_size
-        bounds = session.normalisation and session.bounds()
-        inputs = self.noise_size + classes * self.conditional
-        make = lambda: Generator(size, inputs, self.generator_width, 1, bounds)
-        generator = session.network("generator", make, draws=True)
-        optimizer = session.keep(
-            "student_sgd",
-            SGD(student.parameters(), momentum=0.9, nesterov=True, weight_decay=self.weight_decay),
+        classes, size, random = session.classes, session.input_size, session.random
+        bounds = session.bounds_if_known()
+        n = self.make_batch
+        make = {
+            "z": lambda: Generator(
+                size, self.noise_size + classes, self.generator_width, 1, bounds
+            ),
+            "noisy": lambda: NoisyGenerator(
+                size, classes, n, self.hidden, self.generator_width, bounds
+            ),
+            "refine": lambda: Refiner(size[0], classes, self.generator_width, bounds),
+        }[self.kind]
+        generator = session.network("generator", make).train()
+        sgd = session.sgd("student_sgd", student, weight_decay=self.weight_decay)
+        z = nn.Parameter(torch.zeros(n, self.noise_size, device=session.device))
+        adam = session.keep(
+            "generator_adam",
+            Adam(
+                [
+                    {"params": list(generator.parameters())},
+                    {"params": [z], "scale": self.noise_scale},
+                ],
+                betas=(0.5, 0.999),
+            ),
         )
-        z = nn.Parameter(torch.zeros(self.make_batch, self.noise_size, device=session.device))
-        gopt = session.keep("generator_adam", Adam([
-            {"params": list(generator.parameters())},
-            {"params": [z], "scale": self.noise_scale},
-        ], betas=(self.momentum1, 0.999)))
         prior = BatchNormPrior(session, memory=self.prior_memory)
-        memory = session.memory("images", 50000)
+        image_loss = ImageLoss(prior, student, self.prior, self.target)
+        memory = session.memory("images", self.memory)
         wt, ws = watched_players(session, self.attention > 0)
         session.ready()
-        random = session.random
         if not len(memory) and self.start:
             pixels = procedural(self.start, size, random, session.device)
             memory.add_pixels((pixels * 255).to(torch.uint8))
-        generator.train()
+        bank = (
+            procedural(self.bank, size, random, session.device) if self.kind == "refine" else None
+        )
         made = max(0, len(memory) - self.start)
+
+        def input(labels):
+            p = views.zoomed(
+                bank[torch.randint(len(bank), (len(labels),), generator=random)], random, 0.5, 1.1
+            ).clamp(0, 1)
+            k = len(p) // 2
+            return torch.cat([p[:k], views.cut(p[k:], random)]).to(
+                memory_format=torch.channels_last
+            )
+
+        def draw(labels):
+            if self.kind == "z":
+                return generator(torch.cat([z, 3 * F.one_hot(labels, classes)], 1))
+            if self.kind == "noisy":
+                return generator(labels)
+            return generator(input(labels), labels)
+
         while True:
-            if self.renew != "none" and (made // self.make_batch) % self.renew_every == 0:
-                with torch.random.fork_rng(devices=()):
-                    torch.manual_seed(int(torch.randint(2**31, (1,), generator=random)))
-                    if self.renew == "first":
-                        generator.project.reset_parameters()
-                    else:
-                        generator.load_state_dict(make().state_dict())
-                gopt.state.clear()
-            gopt.state.pop(z, None)
-            z.data.copy_(torch.randn(z.shape, generator=random))
-            labels = torch.arange(self.make_batch) % classes
-            if self.make_batch % classes:
-                labels = (labels + int(torch.randint(classes, (1,), generator=random))) % classes
-            labels = labels.to(session.device)
-            code = F.one_hot(labels, classes).float() * 3 if self.conditional else None
-            mode = nullcontext() if self.student_train else evaluating(student)
-            with frozen(student), mode:
-                for _ in range(self.make_steps):
+            adam.state.pop(z, None)
+            if self.kind == "noisy":
+                generator.noisy.data.copy_(session.noise(*generator.noisy.shape))
+                adam.state.pop(generator.noisy, None)
+            z.data.copy_(session.noise(*z.shape))
+            labels = balanced_labels(n, classes, random).to(session.device)
+            for _ in range(self.make_steps):
+                with frozen(student), evaluating(student):
                     with session.autocast():
-                        images = generator(torch.cat([z, code], 1) if self.conditional else z)
-                        seen = views.shifted(images, random) if self.make_views else images
-                        logits, distance = prior(seen)
-                        loss = self.target * F.cross_entropy(logits.float(), labels) + self.prior * distance
-                        if made and self.disagreement:
-                            answer = student(seen)
-                            agree = (logits.argmax(1) == answer.argmax(1)).float()
-                            p = F.log_softmax(logits.float(), 1); q = F.log_softmax(answer.float(), 1)
-                            apart = (p.exp() * (p - q)).sum(1)
-                            loss = loss - self.disagreement * (apart * agree).mean()
-                    session.descend(loss, gopt, self.make_learning_rate)
+                        images = draw(labels)
+                        loss, distance = image_loss(
+                            views.shifted(images, random),
+                            labels,
+                            self.disagreement if made else 0.0,
+                        )
+                    session.descend(loss, adam, self.make_learning_rate)
             with torch.no_grad(), session.autocast():
-                images = generator(torch.cat([z, code], 1) if self.conditional else z).float()
+                for _ in range(max(1, self.sample // n)):
+                    memory.add(draw(labels).float())
+                    if self.sample:
+                        z.data.copy_(session.noise(*z.shape))
+                        made += n
             prior.remember()
-            memory.add(images)
-            made += len(images)
-            rate = self.learning_rate * cosine(session.progress) * min(1, (session.progress + 0.002) / self.warm_up)
+            made += n
+            rate = (
+                self.learning_rate
+                * cosine(session.progress)
+                * min(1, (session.progress + 0.002) / self.warm_up)
+            )
             T = self.temperature
-            plain = session.progress > 1 - self.settle
-            for _ in range(self.teach_steps // self.reuse):
-                n = self.batch_size
-                w = torch.ones(len(memory))
-                if self.start:
-                    w[:self.start] = self.start_share
-                if self.recent:
-                    w[-int(made * .2):] += self.recent
-                index = torch.multinomial(w, n, replacement=True, generator=random) if len(memory) < 2**23 else torch.randint(len(memory), (n,), generator=random)
-                x = memory.take(index).to(session.device)
-                x = views.shifted(x, random) if self.view == "shift" else views.zoomed(x, random)
-                u = float(torch.rand((), generator=random))
-                if not plain:
+            beta = self.attention * (
+                self.attention_end + (1 - self.attention_end) * (1 - session.progress)
+            )
+            for step in range(self.student_steps):
+                if step % self.reuse == 0:
+                    x = memory.draw(self.batch_size, random, session.device)
+                    x = views.shifted(x, random)
+                    u = float(torch.rand((), generator=random))
                     if u < self.cutmix:
                         x = views.cut(x, random)
                     elif u < self.cutmix + self.mixup:
                         x = views.mixed(x, random)
-                x = x.to(memory_format=torch.channels_last)
-                with torch.no_grad(), session.autocast():
-                    target, tmaps = wt(x)
-                for _ in range(self.reuse):
-                    with session.autocast():
-                        answer, maps = ws(x)
-                        sl = T * T * classes * kl(target, answer, T)
-                        if maps:
-                            sl = sl + self.attention * attention_transfer(tmaps, maps)
-                    session.descend(sl, optimizer, rate, 5.0)
-            session.count(made=len(images), seen=self.teach_steps * self.batch_size)
-            yield Round(x, teacher_logits=target, student_logits=answer, student_loss=sl,
-                generator_loss=loss, prior=distance, student_learning_rate=rate)
+                    x = x.to(memory_format=torch.channels_last)
+                    with torch.no_grad(), session.autocast():
+                        target, tmaps = wt(x)
+                with session.autocast():
+                    answer, maps = ws(x)
+                    sl = divergence(target, answer, T).mean()
+                    if maps:
+                        at = attention_transfer(tmaps, maps)
+                        sl = sl + beta * at
+                session.descend(sl, sgd, rate, 5.0)
+            yield Round(
+                x,
+                made=n,
+                seen=self.student_steps * self.batch_size,
+                teacher_logits=target,
+                student_logits=answer,
+                student_loss=sl,
+                generator_loss=loss,
+                prior=distance,
+                student_learning_rate=rate,
+            )

@@ -81,10 +81,10 @@ class ZSKT:
 
         from zskt.distillation.session import Round
         from zskt.losses import DISCREPANCIES, attention_transfer
-        from zskt.pieces.attention import watched_players
-        from zskt.pieces.generator_terms import generator_term
         from zskt.modes import frozen
         from zskt.networks.generator import Generator
+        from zskt.pieces.attention import watched_players
+        from zskt.pieces.generator_terms import generator_term
 
         shape = session.input_size, self.noise_size, self.generator_width, self.generator_depth
         bounds = session.bounds() if self.bounded else None
@@ -120,11 +120,10 @@ class ZSKT:
                     maps_apart = attention_transfer(target_maps, maps) if maps else apart * 0
                     student_loss = apart + self.attention * maps_apart
                 session.descend(student_loss, student_adam, student_rate, self.clip)
-            batches = self.student_steps if self.fresh_noise else 1
-            seen = self.student_steps * len(images)
-            session.count(made=batches * len(images), seen=seen)
+            seen = self.student_steps * self.batch_size
             yield Round(
-                images, teacher_logits=target, student_logits=answer,
+                images, made=seen if self.fresh_noise else self.batch_size, seen=seen,
+                teacher_logits=target, student_logits=answer,
                 generator_loss=generator_loss, student_loss=student_loss, attention=maps_apart,
                 generator_learning_rate=generator_rate, student_learning_rate=student_rate,
             )  # fmt: skip

@@ -1,8 +1,8 @@
 """A generator of images of given classes by a first layer that is noise itself.
 
-Tran et al. (2024, arXiv:2310.00258): the input is a fixed code of the class, the same for every image, and
-what varies is the first layer, drawn anew for each batch and trained with it. Here the codes are
-random and orthogonal, in place of text embeddings of the classes' names.
+Tran et al. (2024, arXiv:2310.00258): the input is a fixed code of the class, the same for every
+image, and what varies is the first layer, drawn anew for each batch and trained with it. Here the
+codes are random and orthogonal, in place of text embeddings of the classes' names.
 """
 
 import torch
@@ -52,7 +52,5 @@ class NoisyGenerator(nn.Module):
     def forward(self, labels: Int64[Tensor, " batch"]) -> Images:
         """Images of these classes; all groups are full but the last."""
         codes: Float[Tensor, "batch code"] = self.bn(self.codes[labels])
-        hidden = [
-            part @ layer for part, layer in zip(codes.split(GROUP), self.noisy, strict=True)
-        ]
+        hidden = [part @ layer for part, layer in zip(codes.split(GROUP), self.noisy, strict=True)]
         return self.generator(torch.cat(hidden) / self.codes.shape[1] ** 0.5)

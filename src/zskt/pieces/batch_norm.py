@@ -2,10 +2,10 @@
 
     R(x) = sum over layers  |mean_l(x) - running mean_l|_2 + |var_l(x) - running var_l|_2
 
-Yin et al. (2020, arXiv:1912.08795), equation 4. Means and variances are over a batch and all places, of
-what goes into each layer. With a memory m, those of a batch are first averaged with earlier batches':
-m * earlier + (1 - m) * this one's, so that batches together, not each for itself, look like the data
-(Fang et al., 2022, arXiv:2112.08083).
+Yin et al. (2020, arXiv:1912.08795), equation 4. Means and variances are over a batch and all
+places, of what goes into each layer. With a memory m, those of a batch are first averaged with
+earlier batches': m * earlier + (1 - m) * this one's, so that batches together, not each for
+itself, look like the data (Fang et al., 2022, arXiv:2112.08083).
 """
 
 from collections.abc import Callable
@@ -64,9 +64,7 @@ class BatchNormPrior:
         if memory:
             session.keep("batch_norm_prior", self)
 
-    def __call__(
-        self, images: Images
-    ) -> tuple[Float[Tensor, "batch classes"], Float[Tensor, ""]]:
+    def __call__(self, images: Images) -> tuple[Float[Tensor, "batch classes"], Float[Tensor, ""]]:
         """Logits, and R of these images."""
         with tapped(self.layers, inputs=True) as inputs:
             logits = self.teacher(images)
@@ -74,7 +72,10 @@ class BatchNormPrior:
         if self.remembered:
             share = self.memory
             seen = [
-                (share * earlier[0] + (1 - share) * now[0], share * earlier[1] + (1 - share) * now[1])
+                (
+                    share * earlier[0] + (1 - share) * now[0],
+                    share * earlier[1] + (1 - share) * now[1],
+                )
                 for earlier, now in zip(self.remembered, seen, strict=True)
             ]
         self._last = [(mean.detach(), variance.detach()) for mean, variance in seen]

@@ -49,10 +49,10 @@ def disagreement(teacher: Logits, student: Logits) -> Float[Tensor, ""]:
     return (divergence(teacher, student) * agree).mean()
 
 
-def balanced_labels(
-    count: int, classes: int, random: torch.Generator
-) -> Int64[Tensor, " count"]:
+def balanced_labels(count: int, classes: int, random: torch.Generator) -> Int64[Tensor, " count"]:
     """Every class as often as any other, in random order."""
     labels = torch.arange(count) % classes
     # Where the classes do not divide the count, which of them come once more is drawn.
-    return torch.randperm(classes, generator=random)[labels][torch.randperm(count, generator=random)]
+    return torch.randperm(classes, generator=random)[labels][
+        torch.randperm(count, generator=random)
+    ]

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from zskt.losses import full_precision
+from zskt.modes import evaluating, frozen
 from zskt.pieces.batch_norm import BatchNormPrior
 from zskt.pieces.generator_losses import disagreement
 
@@ -25,7 +26,7 @@ class ImageLoss:
 
     Args:
         teacher: a session's, with R.
-        student: in whatever mode it is.
+        student: looked at in eval mode.
         prior: a.
         target: b.
     """
@@ -43,5 +44,6 @@ class ImageLoss:
         loss = self.target * F.cross_entropy(full_precision(logits), labels)
         loss = loss + self.prior * distance
         if weight:
-            loss = loss - weight * disagreement(logits, self.student(images))
+            with frozen(self.student), evaluating(self.student):
+                loss = loss - weight * disagreement(logits, self.student(images))
         return loss, distance

@@ -5,7 +5,6 @@
 Hinton et al. (2015, arXiv:1503.02531).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +37,10 @@ class Lesson:
         }  # fmt: skip
 
 
-def lesson(session: Session, draw: Callable[[], Images], temperature: float) -> Lesson:
-    """Draw images and put them before both; gradients lead to the student alone."""
+def lesson(session: Session, images: Images, temperature: float) -> Lesson:
+    """Put images before teacher and student; gradients lead to the student alone."""
+    images = images.detach().to(memory_format=torch.channels_last)
     with torch.no_grad(), session.autocast():
-        images = draw().to(memory_format=torch.channels_last)
         target = session.teacher(images)
     with session.autocast():
         answer = session.student(images)
@@ -56,12 +55,7 @@ def lessons(
     """So many student steps on moved and mirrored images of a memory; the last of them."""
     taught = None
     for _ in range(steps):
-
-        def draw() -> Images:
-            images = memory.draw(batch_size, session.random, session.device)
-            return shifted(images.to(session.dtype), session.random)
-
-        taught = lesson(session, draw, temperature)
+        images = memory.draw(batch_size, session.random, session.device).to(session.dtype)
+        taught = lesson(session, shifted(images, session.random), temperature)
         session.descend(taught.loss, optimizer, learning_rate)
-    session.count(made=0, seen=steps * batch_size)
     return taught

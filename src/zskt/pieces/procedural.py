@@ -1,14 +1,14 @@
 """Images that are computed, not learnt: dead leaves, random functions, 1/f noise, gratings.
 
-    leaves      shapes that hide each other, sizes by a power law (Ruderman, 1997), as in photographs
-    functions   a random network of (x, y, r) (Stanley, 2007, compositional pattern-producing networks)
+    leaves      shapes that hide each other, sizes by a power law (Ruderman, 1997)
+    functions   a random network of (x, y, r), for each image another (Stanley, 2007)
     clouds      noise whose spectrum falls as 1 / f^a
     gratings    two crossing waves
     collages    leaves that are filled with the other three
 
-Frank & Davis (2025, arXiv:2411.12817) teach students on images of this kind. Everything is drawn for a
-whole batch at once; only the numbers that decide are drawn on the CPU, so that the same seed gives
-the same images on every device.
+Frank & Davis (2025, arXiv:2411.12817) teach students on images of this kind. Everything is drawn
+for a whole batch at once; only the numbers that decide are drawn on the CPU, so that the same seed
+gives the same images on every device.
 """
 
 import math
@@ -35,9 +35,7 @@ def procedural(
         make(part, size, random, device)
         for make, part in zip((leaves, functions, clouds, gratings), parts, strict=False)
     ]
-    fillings = [
-        make(parts[-1], size, random, device) for make in (functions, clouds, gratings)
-    ]
+    fillings = [make(parts[-1], size, random, device) for make in (functions, clouds, gratings)]
     collages = _leaves(fillings, parts[-1], size, random, device)
     images = _contrast(torch.cat([*plain, collages]), random)
     return images[torch.randperm(count, generator=random).to(device)]

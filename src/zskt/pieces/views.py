@@ -28,9 +28,7 @@ def shifted(images: Images, random: torch.Generator, share: float = 0.125) -> Im
     return padded.flatten(2).gather(2, index).view(images.shape)
 
 
-def zoomed(
-    images: Images, random: torch.Generator, low: float = 0.6, high: float = 1.25
-) -> Images:
+def zoomed(images: Images, random: torch.Generator, low: float = 0.6, high: float = 1.25) -> Images:
     """Each image magnified, stretched and moved; half of them mirrored, borders reflected."""
     count = len(images)
     drawn = torch.rand(5, count, generator=random)

@@ -1,8 +1,8 @@
 """Images that a method keeps: the newest so many, uint8, in a file beside the checkpoint.
 
-A checkpoint would be as large as the memory if it held the images. So they lie beside it, in a file of
-twice as many places that is written round and round: what is written after a checkpoint goes where
-only images lie that the checkpoint has already forgotten.
+A checkpoint would be as large as the memory if it held the images. So they lie beside it, in a
+file of twice as many places that is written round and round: what is written after a checkpoint
+goes where only images lie that the checkpoint has already forgotten.
 """
 
 import os

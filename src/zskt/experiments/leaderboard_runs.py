@@ -1,0 +1,199 @@
+"""One run of a leaderboard: played, gone on with, or read; all of them on the same terms."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zskt.devices import resolve
+from zskt.distillation.run import Run
+from zskt.errors import DivergedError, UserError
+from zskt.experiments.leaderboard import safe
+from zskt.experiments.store import DIVERGED, FinishedRun
+from zskt.files import write_atomically
+from zskt.jobs.beliefs import beliefs
+from zskt.jobs.distill import distill
+from zskt.jobs.loading import data_of
+from zskt.measure.beliefs.settings import Measurement
+from zskt.measure.contenders import check_fits
+from zskt.methods import method_class
+from zskt.model_file import Card
+from zskt.networks import create
+from zskt.networks.shrink import shrunk
+from zskt.runs.folder import RESULT, RunFolder
+from zskt.teachers.inspection import check_teacher
+from zskt.teachers.options import TeacherOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What is the same for every run of a board."""
+
+    student: str
+    options: TeacherOptions
+    run: Run
+    """Its device and precision are not `auto`; each run has a seed of its own."""
+    data: str | None
+    data_dir: Path
+    belief_images: int
+    progress: bool
+
+    @property
+    def length(self) -> str:
+        """Of each run, as names of folders tell it."""
+        run = self.run
+        return f"{run.rounds}rounds" if run.minutes is None else f"{run.minutes:g}min"
+
+    def of_every_run(self) -> dict[str, Any]:
+        """What a job takes besides networks, folder and settings."""
+        return {"data": self.data, "data_dir": self.data_dir, "progress": self.progress}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One run: a method on a teacher with a seed."""
+
+    teacher: str | Path
+    """Where it comes from."""
+    stem: str
+    """What it is called."""
+    digest: str
+    student: str
+    """The network's name."""
+    method: str
+    seed: int
+    folder: Path
+
+
+def entries_of(
+    teachers: Mapping[str, Any], methods: Sequence[str], seeds: Sequence[int], terms: Terms,
+    runs: Path,
+) -> list[Entry]:  # fmt: skip
+    """Every run, one seed of all methods after the other.
+
+    Raises:
+        UserError: if teachers, student and data do not fit each other, or a run on other terms
+            lies where one of these is to lie.
+    """
+    test = None if terms.data is None else data_of(terms.data, terms.data_dir).test
+    known = {}
+    for stem, source in teachers.items():
+        teacher = terms.options.load(source)
+        check_teacher(teacher, resolve(terms.run.device).device)
+        if test is not None:
+            check_fits(test, teacher.card)
+            teacher.card.known_normalisation()
+        known[stem] = teacher.digest, _student(terms.student, teacher.card)
+    entries = [
+        Entry(
+            teacher=source, stem=stem, digest=known[stem][0], student=known[stem][1],
+            method=method, seed=seed,
+            folder=runs / f"{stem}-{safe(terms.student)}-{terms.length}-{method}-seed-{seed}",
+        )
+        for seed in seeds
+        for stem, source in teachers.items()
+        for method in methods
+    ]  # fmt: skip
+    for entry in entries:
+        _check_same(entry, terms)
+    return entries
+
+
+def finished(entry: Entry, terms: Terms) -> FinishedRun | None:
+    """A run that needs no playing: it has its result, or it diverged."""
+    path = entry.folder
+    if (path / DIVERGED).is_file():
+        return FinishedRun(path, {}, 0.0, json.loads((path / DIVERGED).read_text())["error"])
+    if (path / RESULT).is_file():
+        result = json.loads((path / RESULT).read_text())
+        row = result["rows"][-1]
+        # A run that was asked to stop early leaves a result too.
+        if row["round"] >= (terms.run.rounds or 0):
+            return FinishedRun(path, row, result["seconds"])
+    return None
+
+
+def made(entry: Entry, terms: Terms) -> FinishedRun:
+    """A finished run, played first if need be; one that diverges says so."""
+    if (run := finished(entry, terms)) is not None:
+        return run
+    try:
+        _play(entry, terms)
+    except DivergedError as error:
+        text = json.dumps({"error": str(error)}) + "\n"
+        entry.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(entry.folder / DIVERGED, text)
+    run = finished(entry, terms)
+    assert run is not None, entry.folder
+    return run
+
+
+def transition_error(entry: Entry, run: FinishedRun, terms: Terms) -> float | None:
+    """The mean transition error of a finished run's student, measured once.
+
+    None if it is not asked for, or if student and teacher agree on no image.
+    """
+    if terms.data is None or not terms.belief_images or not run.row.get("agreement"):
+        return None
+    out = entry.folder / f"beliefs-{terms.belief_images}"
+    if not (out / RESULT).is_file():
+        beliefs(
+            student=entry.folder, teacher=entry.teacher, options=terms.options, out=out,
+            measurement=Measurement(images=terms.belief_images), device=terms.run.device,
+            precision=terms.run.precision, overwrite=True, **terms.of_every_run(),
+        )  # fmt: skip
+    return json.loads((out / RESULT).read_text())["rows"][0]["mean_transition_error"]
+
+
+def _play(entry: Entry, terms: Terms) -> None:
+    if RunFolder(entry.folder).checkpoint_file.exists():
+        distill(
+            entry.teacher, resume=entry.folder, run=Run(device=terms.run.device),
+            options=TeacherOptions(allow_code=terms.options.allow_code), data_dir=terms.data_dir,
+            progress=terms.progress,
+        )  # fmt: skip
+        return
+    distill(
+        entry.teacher, terms.student, options=terms.options, out=entry.folder,
+        method=method_class(entry.method)(), run=replace(terms.run, seed=entry.seed),
+        overwrite=True, **terms.of_every_run(),
+    )  # fmt: skip
+
+
+def _student(name: str, teacher: Card) -> str:
+    """The network's name, once it was made for this teacher's images."""
+    assert teacher.classes is not None
+    make = partial(create, classes=teacher.classes, input_size=teacher.input_size)
+    with torch.random.fork_rng(devices=()):
+        if name.startswith("shrink:"):
+            name = shrunk(teacher.architecture, name, make)
+        make(name)
+    return name
+
+
+def _check_same(entry: Entry, terms: Terms) -> None:
+    """Runs on other terms must not meet on one board."""
+    folder = RunFolder(entry.folder)
+    if not (entry.folder / DIVERGED).exists():
+        folder.check("distill", overwrite=True)
+    if not folder.holds_run:
+        return
+    asked = {
+        "teacher_sha256": entry.digest,
+        "teacher_options": terms.options.plain(),
+        "student": entry.student,
+        "method": entry.method,
+        "method_settings": asdict(method_class(entry.method)()),
+        "run": asdict(replace(terms.run, seed=entry.seed)),
+        "data": terms.data,
+    }
+    found, asked = folder.settings(), json.loads(json.dumps(asked))
+    other = [name.replace("_", " ") for name in asked if found.get(name) != asked[name]]
+    if other:
+        raise UserError(
+            f"{entry.folder} holds a run of another {' and '.join(other)}; give another `runs`"
+        )
