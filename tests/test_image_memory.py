@@ -1,4 +1,4 @@
-"""Images that a method keeps: in a file that only grows, of which a checkpoint has the length."""
+"""Images that a method keeps: the newest, in a file of which a checkpoint has the count."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch
 from players import SIZE, make_session
 from zskt.errors import UserError
 from zskt.images import Normalisation
-from zskt.runs.image_memory import ImageMemory
+from zskt.runs.image_memory import MOST, MOST_BYTES, ImageMemory
 
 NORMALISATION = Normalisation((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
 
@@ -34,10 +34,10 @@ def test_a_checkpoint_has_the_length_alone(tmp_path):
     memory = ImageMemory(tmp_path / "memory" / "m.u8", SIZE, NORMALISATION)
     memory.add(images(4))
     state = memory.state_dict()
-    assert state == {"count": 4}
+    assert state == {"count": 4, "most": MOST}
     assert memory.file.stat().st_size == 4 * 3 * 8 * 8
     memory.add(images(2))
-    assert memory.state_dict() == {"count": 6}
+    assert memory.state_dict()["count"] == 6
 
 
 def test_going_back_cuts_off_what_came_after(tmp_path):
@@ -57,7 +57,7 @@ def test_going_back_cuts_off_what_came_after(tmp_path):
     assert file.read_bytes() == before
     assert torch.equal(again.take(torch.arange(4)), memory.take(torch.arange(4)))
     again.add(images(1, seed=2))
-    assert again.state_dict() == {"count": 5}
+    assert again.state_dict()["count"] == 5
     assert file.stat().st_size == 5 * 192
     file.write_bytes(before[:-1])
     with pytest.raises(UserError, match="lacks images"):
@@ -103,13 +103,46 @@ def test_images_are_drawn_by_a_seed():
 
 def test_a_memory_in_a_session_survives_a_restart(tmp_path, teacher, student):
     first = make_session(teacher, student, memories=tmp_path / "memory")
-    memory = first.memory("images")
+    memory = first.memory("images", 10)
     first.ready()
     memory.add(images(3))
     saved = first.state_dict()
     memory.add(images(2, seed=1))
     memory.state_dict()
     second = make_session(teacher, student, memories=tmp_path / "memory", saved=saved)
-    again = second.memory("images")
+    again = second.memory("images", 10)
     assert len(again) == 3
     assert torch.equal(again.take(torch.arange(3)), memory.take(torch.arange(3)))
+
+
+@pytest.mark.parametrize("batches", [(3, 3), (5, 2), (4, 4, 4), (12,), (5, 5, 5, 5, 4)])
+def test_the_newest_are_kept_and_survive_what_came_after_a_checkpoint(tmp_path, batches):
+    """With room for five: going back to the checkpoint finds the same five, whatever came after."""
+    file = tmp_path / "m.u8"
+    memory = ImageMemory(file, SIZE, NORMALISATION, most=5)
+    given = []
+    for number, count in enumerate(batches):
+        given += images(count, seed=number)
+        memory.add(images(count, seed=number))
+        state = memory.state_dict()
+    before = memory.take(torch.arange(len(memory)))
+    newest = torch.stack(given[-5:])
+    assert len(memory) == min(5, len(given))
+    apart = (before[:, None] - newest[None]).flatten(2).abs().amax(2).amin(1)
+    assert apart.max() <= 0.5 / 255 / 0.2 + 1e-5
+    memory.add(images(5, seed=9))
+    memory.state_dict()
+    assert file.stat().st_size <= 10 * 192
+    again = ImageMemory(file, SIZE, NORMALISATION, most=5)
+    again.load_state_dict(state)
+    assert torch.equal(again.take(torch.arange(len(again))), before)
+
+
+def test_a_memory_takes_no_more_than_it_says():
+    assert ImageMemory(None, (3, 224, 224)).most == MOST_BYTES // (3 * 224 * 224)
+    assert ImageMemory(None, SIZE, most=10**12).most == MOST_BYTES // 192
+    memory = ImageMemory(None, SIZE, most=7)
+    for number in range(4):
+        memory.add(images(3, seed=number))
+    assert len(memory) == 7
+    assert memory._places.nbytes == 7 * 192

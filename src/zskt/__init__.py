@@ -30,7 +30,14 @@ if TYPE_CHECKING:
     from zskt.jobs.train import train as train
     from zskt.jobs.verdict import verdict as verdict
     from zskt.measure.beliefs.settings import Measurement as Measurement
+    from zskt.methods.adi import ADI as ADI
+    from zskt.methods.dafl import DAFL as DAFL
+    from zskt.methods.dfad import DFAD as DFAD
+    from zskt.methods.dfq import DFQ as DFQ
+    from zskt.methods.fast import Fast as Fast
+    from zskt.methods.nayer import NAYER as NAYER
     from zskt.methods.noise import Noise as Noise
+    from zskt.methods.replay import Replay as Replay
     from zskt.methods.zskt import ZSKT as ZSKT
     from zskt.model_file import Card as Card
     from zskt.model_file import load as load
@@ -46,14 +53,21 @@ if TYPE_CHECKING:
     from zskt.teachers.teacher import Teacher as Teacher
 
 _HOME = {
+    "ADI": "zskt.methods.adi",
     "Card": "zskt.model_file",
+    "DAFL": "zskt.methods.dafl",
+    "DFAD": "zskt.methods.dfad",
+    "DFQ": "zskt.methods.dfq",
     "Distilled": "zskt.jobs.distill",
+    "Fast": "zskt.methods.fast",
     "FineTuning": "zskt.supervised.recipe",
     "FineTuningDistillation": "zskt.supervised.recipe",
     "KnowledgeDistillation": "zskt.supervised.recipe",
     "Measurement": "zskt.measure.beliefs.settings",
+    "NAYER": "zskt.methods.nayer",
     "Noise": "zskt.methods.noise",
     "Recipe": "zskt.supervised.recipe",
+    "Replay": "zskt.methods.replay",
     "Run": "zskt.distillation.run",
     "Teacher": "zskt.teachers.teacher",
     "TeacherOptions": "zskt.teachers.options",

@@ -17,6 +17,7 @@ Images = Float[Tensor, "batch channels height width"]
 Bounds = tuple[tuple[float, ...], tuple[float, ...]]
 Pixels = Literal["normalised", "0-1", "0-255"]
 """What a network takes: normalised images, or pixels because it normalises them itself."""
+PIXELS_AT_ONCE = 2**20
 TOPS = {"0-1": 1.0, "0-255": 255.0}
 """The highest pixel of each kind."""
 
@@ -84,6 +85,11 @@ def normalisation_of_pixels(pixels: Pixels, channels: int) -> Normalisation:
 def as_taken(images: Images, normalisation: Normalisation, takes: Pixels) -> Images:
     """Normalised images as a file wants them; pixels are clamped to what an image can hold."""
     return images if takes == "normalised" else normalisation.shares(images) * TOPS[takes]
+
+
+def at_once(count: int, input_size: tuple[int, int, int]) -> int:
+    """So many images, or fewer where together they would have more than a million pixels."""
+    return max(1, min(count, max(32, PIXELS_AT_ONCE // (input_size[1] * input_size[2]))))
 
 
 def size_in_words(size: Sequence[int]) -> str:

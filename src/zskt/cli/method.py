@@ -9,9 +9,7 @@ from cyclopts import Parameter
 from zskt.errors import UserError
 from zskt.jobs.arguments import Flat
 from zskt.jobs.distill import WHAT_TO_GIVE, distill
-from zskt.methods import METHODS, method_class
-
-DEFAULT = "zskt"
+from zskt.methods import DEFAULT, METHODS, method_class
 
 
 def distill_of(words: Sequence[str]) -> Callable[..., Any]:

@@ -6,7 +6,7 @@ from zskt.devices import Precision
 from zskt.errors import UserError, check_settings
 
 ROUNDS = 80_000
-"""The paper's length."""
+"""The zero-shot paper's length, and that of a method that names no `usual_rounds`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,7 @@ class Run:
     """How long, where, how precisely, and how often what is recorded."""
 
     rounds: int | None = None
-    """Length in rounds; by default 80,000, the paper's, unless minutes are given."""
+    """Length in rounds; by default the method's usual one, unless minutes are given."""
     minutes: float | None = None
     """Length in minutes, all included: the run plans its learning rates on the clock and ends on
     time."""

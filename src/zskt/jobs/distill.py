@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from zskt.devices import resolve
 from zskt.distillation.budget import Budget
-from zskt.distillation.run import Run
+from zskt.distillation.run import ROUNDS, Run
 from zskt.errors import UserError
 from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
-from zskt.methods.zskt import ZSKT
+from zskt.methods.replay import Replay
 from zskt.runs.folder import RunFolder
 from zskt.teachers.options import TeacherOptions, Words
 
@@ -80,7 +80,7 @@ def distill(
         out: The run folder to write; in Python, without it, nothing is written.
         resume: Go on with this run and its own settings, as if it had never stopped; with
             minutes, up to the clock.
-        method: What to do, with its settings; by default zero-shot knowledge transfer.
+        method: What to do, with its settings; by default our own.
         run: Settings of the run.
         data: A test set to watch the student on; nothing is learnt from it.
 
@@ -97,7 +97,7 @@ def distill(
     budget = Budget(run)
     if resume is None and (teacher is None or student is None):
         raise UserError(WHAT_TO_GIVE)
-    given = [student_arg, student_init, out, data, method not in (None, ZSKT())]
+    given = [student_arg, student_init, out, data, method not in (None, Replay())]
     given += [replace(options, allow_code=False) != TeacherOptions(), not _only_how(run)]
     if resume is not None and any(given):
         raise UserError(
@@ -115,12 +115,20 @@ def distill(
     if resume is not None:
         task = task_of_run(resume, run, teacher, student, data_dir, options.allow_code)
     else:
+        method = method or Replay()
         task = Task(
             teacher=teacher, options=options, student=student, student_arg=student_arg,
-            init=student_init, out=out, method=method or ZSKT(), run=run, data=data,
+            init=student_init, out=out, method=method, run=of_length(run, method), data=data,
             data_dir=data_dir,
         )  # fmt: skip
     return carry_out(task, budget, overwrite=overwrite, results=results, progress=progress)
+
+
+def of_length(run: Run, method: object) -> Run:
+    """A run of the method's usual length, if none was asked for."""
+    if run.rounds is not None or run.minutes is not None:
+        return run
+    return replace(run, rounds=getattr(method, "usual_rounds", ROUNDS))
 
 
 def _only_how(run: Run) -> bool:

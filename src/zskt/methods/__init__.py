@@ -20,6 +20,8 @@ METHODS = {
     "noise": "zskt.methods.noise:Noise",
 }
 """Where each class is."""
+DEFAULT = "replay"
+"""What `zskt distill` does unless it is told otherwise."""
 
 
 def method_class(name: str) -> Any:

@@ -41,9 +41,10 @@ class Replay:
     learning_rate: float = 0.05
     weight_decay: float = 5e-4
     warm_up: float = 0.05
-    attention: float = 1000.0
+    attention: float = 0.0
     attention_end: float = 1.0
-    feature: float = 0.0
+    feature: float = 20.0
+    feature_end: float = 1.0
 
     def rounds(self, session: "Session") -> Iterator["Round"]:
         import torch
@@ -78,7 +79,15 @@ class Replay:
             "refine": lambda: Refiner(size[0], classes, self.generator_width, bounds),
         }[self.kind]
         generator = session.network("generator", make).train()
-        sgd = session.sgd("student_sgd", student, weight_decay=self.weight_decay)
+        from zskt.pieces.stage_features import StageFeatures
+
+        stages = StageFeatures(session)
+        student.train()
+        sgd = session.sgd(
+            "student_sgd",
+            nn.ModuleList([student, stages.projections]),
+            weight_decay=self.weight_decay,
+        )
         z = nn.Parameter(torch.zeros(n, self.noise_size, device=session.device))
         adam = session.keep(
             "generator_adam",
@@ -93,7 +102,6 @@ class Replay:
         prior = BatchNormPrior(session, memory=self.prior_memory)
         image_loss = ImageLoss(prior, student, self.prior, self.target)
         memory = session.memory("images", self.memory)
-        wt, ws = watched_players(session, self.attention > 0)
         session.ready()
         if not len(memory) and self.start:
             pixels = procedural(self.start, size, random, session.device)
@@ -150,8 +158,8 @@ class Replay:
                 * min(1, (session.progress + 0.002) / self.warm_up)
             )
             T = self.temperature
-            beta = self.attention * (
-                self.attention_end + (1 - self.attention_end) * (1 - session.progress)
+            beta = self.feature * (
+                self.feature_end + (1 - self.feature_end) * (1 - session.progress)
             )
             for step in range(self.student_steps):
                 if step % self.reuse == 0:
@@ -164,13 +172,12 @@ class Replay:
                         x = views.mixed(x, random)
                     x = x.to(memory_format=torch.channels_last)
                     with torch.no_grad(), session.autocast():
-                        target, tmaps = wt(x)
+                        target, tmaps = stages.of_teacher(x)
                 with session.autocast():
-                    answer, maps = ws(x)
+                    answer, maps = stages.of_student(x)
                     sl = divergence(target, answer, T).mean()
-                    if maps:
-                        at = attention_transfer(tmaps, maps)
-                        sl = sl + beta * at
+                    fd = stages.distance(tmaps, maps)
+                    sl = sl + beta * fd
                 session.descend(sl, sgd, rate, 5.0)
             yield Round(
                 x,
@@ -179,6 +186,7 @@ class Replay:
                 teacher_logits=target,
                 student_logits=answer,
                 student_loss=sl,
+                features=fd,
                 generator_loss=loss,
                 prior=distance,
                 student_learning_rate=rate,

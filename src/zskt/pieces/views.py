@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+CUT, MIXED = 0.4, 0.3
+"""Shares of the batches."""
 Images = Float[Tensor, "count channels height width"]
 
 
@@ -26,6 +28,15 @@ def shifted(images: Images, random: torch.Generator, share: float = 0.125) -> Im
     index = (padded.shape[3] * rows[:, :, None] + columns[:, None, :]).view(count, 1, -1)
     index = index.to(images.device).expand(-1, channels, -1)
     return padded.flatten(2).gather(2, index).view(images.shape)
+
+
+def varied(images: Images, random: torch.Generator) -> Images:
+    """A batch moved and mirrored, and then mostly mixed: two in five are cut, three averaged."""
+    images = shifted(images, random)
+    chance = torch.rand((), generator=random).item()
+    if chance < CUT:
+        return cut(images, random)
+    return mixed(images, random) if chance < CUT + MIXED else images
 
 
 def zoomed(images: Images, random: torch.Generator, low: float = 0.6, high: float = 1.25) -> Images:
