@@ -1,10 +1,13 @@
-"""The search that chose our method's settings: short runs, one thread each, on the processor's clock.
+"""The search that chose our method's settings: short runs on one thread, on the processor's clock.
 
-    OMP_NUM_THREADS=1 uv run python benchmarks/design.py VARIANTS --out results/design
+    OMP_NUM_THREADS=1 uv run python benchmarks/design.py benchmarks/design.json --runs runs/design
+    uv run python benchmarks/design.py benchmarks/design.json --runs runs/design --out search.json
 
-VARIANTS is a JSON file: a list of {"name", "teacher", "data", "minutes", "settings"}. Each is played
-once and its row appended to DIR/NAME.json; what is there is not played again, and a lock lets several
-processes share one list. The test set is looked at from outside: nothing acts on it.
+The list has for each variant "name", "teacher", "data", "minutes" and "settings", and where they
+differ "method", "student" and "seed". Each is played once and leaves NAME.json; a lock lets several
+processes share one list. The test set is looked at from outside: nothing acts on it. With `--out`
+what is there is put together as one result. Some settings of the search are gone from the method;
+the commit in a row has them.
 """
 
 import argparse
@@ -24,7 +27,7 @@ from zskt.measure.accuracy import accuracy, predict
 from zskt.methods import method_class
 from zskt.model_file import load, read_card
 from zskt.networks import create
-from zskt.results import commit
+from zskt.results import commit, write_result
 
 
 def play(variant: dict, out: Path) -> None:
@@ -40,6 +43,7 @@ def play(variant: dict, out: Path) -> None:
         )
     run = Run(minutes=variant["minutes"], seed=variant.get("seed", 0), save_seconds=1e9)
     method = method_class(variant.get("method", "replay"))(**variant["settings"])
+    # A small part is enough for a curve.
     few = Split(data.test.images[:2000], data.test.labels[:2000])
     curve: list[list[float]] = []
     budget = Budget(run, clock=time.process_time)
@@ -67,32 +71,59 @@ def play(variant: dict, out: Path) -> None:
     last = played.history[-1]
     row = {
         **variant, "accuracy": final, "average": average, "rounds": last["round"],
-        "curve": curve, "commit": commit(), "last": {k: v for k, v in last.items() if isinstance(v, float | int)},
+        "curve": curve, "commit": commit(),
+        "last": {name: value for name, value in last.items() if isinstance(value, float | int)},
     }  # fmt: skip
     (out / f"{variant['name']}.json").write_text(json.dumps(row, indent=1) + "\n")
     print(f"{variant['name']:40s} {final:.4f} {average:.4f} rounds {last['round']}", flush=True)
 
 
+def together(variants: list[dict], runs: Path, out: Path) -> None:
+    """One result of all that were played."""
+    rows = []
+    for variant in variants:
+        place = runs / f"{variant['name']}.json"
+        if place.exists():
+            row = json.loads(place.read_text())
+            last = row["last"]
+            rows.append(
+                {
+                    "variant": row["name"],
+                    "teacher": Path(row["data"]).stem,
+                    "accuracy": row["accuracy"],
+                    "halfway_accuracy": row["curve"][len(row["curve"]) // 2 - 1][2],
+                    "images_made": last["images_made"],
+                    "images_seen": last["images_seen"],
+                    "commit": row["commit"].removesuffix("+changes"),
+                }
+            )
+    minutes = sorted({variant["minutes"] for variant in variants})
+    settings = {variant["name"]: variant["settings"] for variant in variants}
+    write_result(
+        out, seeds=[0], settings={"minutes": minutes, "variants": settings},
+        seconds=60.0 * sum(variant["minutes"] for variant in variants), rows=rows, device="cpu",
+    )  # fmt: skip
+
+
 def main() -> None:
     """Play what no other process plays or has played."""
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("variants", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, required=True, help="a folder for what was played")
+    parser.add_argument("--out", type=Path, help="a file for the result as JSON")
     asked = parser.parse_args()
-    asked.out.mkdir(parents=True, exist_ok=True)
-    while True:
-        for variant in json.loads(asked.variants.read_text()):
-            place = asked.out / f"{variant['name']}.json"
-            try:
-                os.close(os.open(place.with_suffix(".lock"), os.O_CREAT | os.O_EXCL))
-            except FileExistsError:
-                continue
-            if place.exists():
-                continue
-            play(variant, asked.out)
-            break
-        else:
-            return
+    if asked.out is not None:
+        together(json.loads(asked.variants.read_text()), asked.runs, asked.out)
+        return
+    asked.runs.mkdir(parents=True, exist_ok=True)
+    for variant in json.loads(asked.variants.read_text()):
+        place = asked.runs / f"{variant['name']}.json"
+        try:
+            os.close(os.open(place.with_suffix(".lock"), os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            continue
+        if not place.exists():
+            play(variant, asked.runs)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ WORDS = (
     "predictions",
     "command",
     "imports_torch",
+    "commit",
     "held",
 )
 """Columns of words; all others are numbers."""

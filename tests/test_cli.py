@@ -52,9 +52,9 @@ def data(tmp_path):
     return file
 
 
-def few(teacher, out, *more, rounds=2):
+def few(teacher, out, *more, rounds=2, method="zskt"):
     return (
-        "distill", "--teacher", teacher, "--student", "resnet-8", "--out", out,
+        "distill", "--method", method, "--teacher", teacher, "--student", "resnet-8", "--out", out,
         "--rounds", rounds, "--batch-size", 4, "--device", "cpu", *more,
     )  # fmt: skip
 
@@ -129,7 +129,7 @@ def test_a_network_that_is_read_is_not_overwritten(tmp_path, data, capsys):
 
 
 def test_another_method(tmp_path, teacher):
-    assert zskt(*few(teacher, tmp_path / "run", "--method", "noise")) == 0
+    assert zskt(*few(teacher, tmp_path / "run", method="noise")) == 0
     assert zskt("distill", "--resume", tmp_path / "run") == 0
     assert not (tmp_path / "run" / "source.safetensors").exists()
     (found,) = json.loads((tmp_path / "run" / "verdict.json").read_text())["rows"]
@@ -271,8 +271,8 @@ WRONG = {
     "--per-class must be different": ["reproduce", "figure-2", "--per-class", 0],
     "unknown network 'wrn'": ["reproduce", "table-2", "--data", "digits", "--pair", "wrn", "lenet"],
     "unknown protocol 'cifar'": ["reproduce", "figure-2", "--protocol", "cifar"],
-    "unknown method 'zsk'": [*few("T", "r"), "--method", "zsk"],
-    "Unknown option: --fresh-noise": [*few("T", "r"), "--method", "noise", "--fresh-noise"],
+    "unknown method 'zsk'": few("T", "r", method="zsk"),
+    "Unknown option: --fresh-noise": few("T", "r", "--fresh-noise", method="noise"),
     "give --rounds or --minutes, not both": [*few("T", "r"), "--minutes", 1],
     "--minutes must be above zero": [*few("T", "r")[:-6], "--minutes", 0],
     "holds neither": ["evaluate", ".", "--teacher", "T", "--data", "D"],
@@ -477,7 +477,7 @@ def test_only_distillations_can_be_resumed(tmp_path, data, teacher, capsys):
     assert zskt("distill", "--resume", tmp_path / "train") == 2
     assert "was not made by zskt distill" in capsys.readouterr().err
     assert zskt(*few(teacher, tmp_path / "run")) == 0
-    assert zskt("distill", "--resume", tmp_path / "run", "--student-steps", 3) == 2
+    assert zskt("distill", "--resume", tmp_path / "run", "--replays", 3) == 2
     assert "own settings" in capsys.readouterr().err
 
 

@@ -25,8 +25,8 @@ SAME_MACHINE = (
 )
 EXACT = ("--device", "cpu", "--precision", 32)
 DISTILLATIONS = {
-    "pub": (),
-    "demo": ("--fresh-noise", "--attention", 0, "--generator-width", 64),
+    "pub": ("--method", "zskt"),
+    "demo": ("--method", "zskt", "--fresh-noise", "--attention", 0, "--generator-width", 64),
 }
 
 

@@ -134,8 +134,12 @@ def test_no_pass_through_the_teacher_is_wasted(method, teacher, student):
     session.descend = lambda *given, **named: steps.append(1) or descend(*given, **named)
     session.teacher.register_forward_hook(lambda *seen: passes.append(seen[2].requires_grad))
     rounds = method.rounds(session)
+    next(rounds)
+    # In the first round stages of teacher and student are matched too.
+    steps.clear()
+    passes.clear()
     seen = 0
-    for number in range(3):
+    for number in (1, 2):
         session.progress = number / 3
         seen += next(rounds).seen
     assert 0 < len(passes) <= len(steps)

@@ -38,7 +38,8 @@ def run(tmp_path_factory):
     )
     write_network(place / "teacher.safetensors", teacher.eval(), card)
     words = ("--teacher", place / "teacher.safetensors", "--student", "wrn-10-1", "--rounds", 2)
-    words += ("--batch-size", 8, "--generator-width", 8, "--device", "cpu", "--precision", 32)
+    words += ("--method", "zskt", "--batch-size", 8, "--generator-width", 8, "--device", "cpu")
+    words += ("--precision", 32)
     assert zskt("distill", *words, "--out", place / "run") == 0
     return place / "run"
 

@@ -34,8 +34,9 @@ def test_killed_at_random_moments(tmp_path):
     card = Card(architecture="wrn-10-1", input_size=SIZE, classes=10)
     write_network(teacher, create("wrn-10-1", classes=10, input_size=SIZE), card)
     settings = [
-        "--teacher", teacher, "--student", "wrn-10-1", "--rounds", ROUNDS, "--batch-size", 16,
-        "--record-every", 1, "--save-seconds", 0.02, "--precision", "32", "--device", "cpu",
+        "--method", "zskt", "--teacher", teacher, "--student", "wrn-10-1", "--rounds", ROUNDS,
+        "--batch-size", 16, "--record-every", 1, "--save-seconds", 0.02, "--precision", "32",
+        "--device", "cpu",
     ]  # fmt: skip
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     process = start(*settings, "--out", whole)

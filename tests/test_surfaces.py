@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 import zskt
 from zskt.cli.app import COMMANDS, make_app, with_flags
-from zskt.methods import METHODS, method_class
+from zskt.methods import DEFAULT, METHODS, method_class
 
 IN_PYTHON = {"list": "list_names"}
 """Where a command's name would hide one of Python's."""
@@ -83,7 +83,7 @@ def options_of(words):
 def test_a_command_is_the_function_of_its_name(command):
     name, _, method = command.partition(" ")
     job = getattr(zskt, IN_PYTHON.get(name, name.replace("-", "_")))
-    kind = method_class(method or "zskt") if name == "distill" else None
+    kind = method_class(method or DEFAULT) if name == "distill" else None
     words = [name, "--method", method] if method else [name]
     python, line = settings_of(job, kind), options_of(words)
     assert python.keys() == line.keys()

@@ -428,7 +428,7 @@ def test_from_a_file_to_a_student(tmp_path, monkeypatch, capsys):
     assert "It can teach" in said
     assert json.loads(Path("found.json").read_text())["norms"].keys() == {"batch"}
     words = ("--student", "wrn-10-1", "--rounds", 2, "--batch-size", 4, "--generator-width", 8)
-    words += ("--mean", 0.5, "--std", 0.25, "--bounded", "--attention", 0)
+    words += ("--mean", 0.5, "--std", 0.25, "--method", "zskt", "--bounded", "--attention", 0)
     assert zskt("distill", "--teacher", "teacher.onnx", *words, "--until", 1, "--out", "run") == 0
     assert zskt("distill", "--resume", "run") == 0
     student = load("run")
@@ -514,7 +514,7 @@ def test_a_run_that_names_code_runs_it_only_if_allowed(tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     card = Card(architecture="wrn-10-1", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.25,))
     write_network(tmp_path / "teacher.safetensors", network(), card)
-    words = ("--rounds", 4, "--batch-size", 4, "--generator-width", 8, "--until", 1)
+    words = ("--method", "zskt", "--rounds", 4, "--batch-size", 4, "--until", 1)
     words = ("distill", "--teacher", "teacher.safetensors", "--student", "wrn-10-1", *words)
     assert zskt(*words, "--out", "run") == 0
     settings = json.loads(Path("run/settings.json").read_text())

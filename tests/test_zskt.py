@@ -13,10 +13,10 @@ from players import SIZE, make_session
 from zskt.errors import UserError
 from zskt.measure.accuracy import confidence, histograms
 from zskt.methods import generator_terms
-from zskt.methods.names import TermName
 from zskt.methods.zskt import ZSKT
 from zskt.networks import Generator
 from zskt.networks.compatibility import count_classes
+from zskt.pieces.names import TermName
 from zskt.seeds import stream
 from zskt.taps import tapped
 

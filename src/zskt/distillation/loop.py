@@ -30,6 +30,7 @@ from zskt.distillation.session import Method, PlayersMade, Round, Session
 from zskt.distillation.stopping import Stopped, StopRequest, stop_request
 from zskt.images import Normalisation
 from zskt.progress import ProgressLine
+from zskt.runs.image_memory import ImageMemory
 from zskt.runs.writer import NullWriter, Writer
 
 Measure = Callable[[int, nn.Module], dict[str, float]]
@@ -60,6 +61,8 @@ class Played:
     """What else the method trained, by name."""
     source: str | None
     """The one among them that draws the run's images."""
+    memory: ImageMemory | None
+    """The first that it kept, if it kept images."""
     average: nn.Module | None
     history: list[dict[str, Any]]
     """The recorded metrics, oldest first."""
@@ -124,7 +127,10 @@ class Play:
                 student.to(home)
         for network in (student, average.network or student, *session.networks.values()):
             network.to(home).eval()
-        return Played(student, session.networks, session.source, average.network, self.history.rows)
+        memory = next((each for each in session.memories if len(each)), None)
+        return Played(
+            student, session.networks, session.source, memory, average.network, self.history.rows
+        )
 
     def _play(
         self, session: Session, budget: Budget, average: MovingAverage, line: ProgressLine,

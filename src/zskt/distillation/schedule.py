@@ -2,8 +2,10 @@
 
 from math import cos, pi
 
+WARM_UP = 0.05
+"""Share of a run in which rates rise that rise at all."""
 SOON = 0.002
-"""Progress that is added in a warm-up, so that the first round already learns."""
+"""Progress that is added there, so that the first round already learns."""
 
 
 def cosine(progress: float) -> float:
@@ -11,6 +13,6 @@ def cosine(progress: float) -> float:
     return (1 + cos(pi * progress)) / 2
 
 
-def warm_up(progress: float, share: float) -> float:
-    """From almost 0 up to 1 over a share of the run (Goyal et al., 2017, arXiv:1706.02677)."""
-    return min(1.0, (progress + SOON) / share) if share else 1.0
+def warm_cosine(progress: float) -> float:
+    """The cosine after a linear rise over the first twentieth (Goyal et al., 2017, 1706.02677)."""
+    return cosine(progress) * min(1.0, (progress + SOON) / WARM_UP)

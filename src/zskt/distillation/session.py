@@ -64,6 +64,7 @@ class Session:
         counts: images and seconds so far.
         networks: the further networks that the method trains, by name.
         random: draws on the CPU whatever a method decides by chance; its state is saved.
+        memories: of images, as the method made them.
         source: name of the network among them that draws the run's images; None without one.
         tell: leaves a sentence for the user.
     """
@@ -95,6 +96,7 @@ class Session:
         self.tell = tell
         self.is_ready = False
         self.players_alone = False
+        self.memories: list[ImageMemory] = []
         self._memories = memories
         self._kept: dict[str, Stateful] = {}
         self._saved = saved
@@ -133,7 +135,9 @@ class Session:
     def memory(self, name: str, most: int) -> ImageMemory:
         """A memory of at most so many images, the newest, which survives a restart."""
         file = self._memories / f"{name}.u8" if self._memories else None
-        return self.keep(name, ImageMemory(file, self.input_size, self.normalisation, most))
+        memory = ImageMemory(file, self.input_size, self.normalisation, most)
+        self.memories.append(memory)
+        return self.keep(name, memory)
 
     def adam(self, name: str, network: nn.Module, *, momentum: float = 0.9) -> Adam:
         """Adam for a network; its learning rate is given at every step."""

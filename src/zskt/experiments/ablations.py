@@ -9,8 +9,8 @@ from zskt.experiments.protocol import Protocol
 from zskt.experiments.specs import RunSpec, zero_shot
 from zskt.experiments.store import RunStore
 from zskt.losses import DISCREPANCIES
-from zskt.methods.names import TermName
 from zskt.methods.zskt import ZSKT
+from zskt.pieces.names import TermName
 
 DOUBLED = (
     "batch_size", "noise_size", "generator_width", "generator_learning_rate",

@@ -62,7 +62,7 @@ def ended(
 ) -> Distilled:
     """Judge what was made and write what is to be left; a run with a result counts as finished."""
     out, home = task.out, next(played.student.parameters()).device
-    source = source_of(played.networks.get(played.source or ""))
+    source = source_of(played.networks.get(played.source or "")) or played.memory
     past = read_past_source(RunFolder(out)) if out else None
     verdict = measured(
         teacher.network, played.student, card.input_size, card.normalisation, where,

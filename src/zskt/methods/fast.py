@@ -78,7 +78,6 @@ class Fast:
 
         from zskt.distillation.session import Round
         from zskt.networks.generator import Generator
-        from zskt.pieces.batch_norm import BatchNormPrior
         from zskt.pieces.best_images import BestImages
         from zskt.pieces.generator_losses import balanced_labels
         from zskt.pieces.image_loss import ImageLoss
@@ -87,15 +86,13 @@ class Fast:
         from zskt.pieces.views import shifted
 
         student, random = session.student.train(), session.random
-        rate = self.generator_learning_rate
+        rate, bounds = self.generator_learning_rate, session.bounds_if_known()
         shape = session.input_size, self.noise_size, self.generator_width
-        bounds = session.bounds_if_known()
         generator = session.network("generator", lambda: Generator(*shape, bounds=bounds))
         meta_adam = session.adam("generator_adam", generator, momentum=0.5)
         student_sgd = session.sgd("student_sgd", student, weight_decay=self.weight_decay)
         memory = session.memory("images", self.memory)
-        teacher = BatchNormPrior(session, memory=self.prior_memory)
-        image_loss = ImageLoss(teacher, student, self.prior, self.target)
+        image_loss = ImageLoss(session, self.prior, self.target, self.prior_memory)
         session.ready()
         while True:
             student_rate = self.student_learning_rate * cosine(session.progress)
@@ -115,7 +112,7 @@ class Fast:
                 best.offer(images, loss)
                 meta.gather()
             session.descend(meta.loss(), meta_adam, self.generator_steps * rate)
-            teacher.remember()
+            image_loss.remember()
             memory.add(best.images)
             steps = 0 if alone else self.student_steps
             taught = lessons(

@@ -80,7 +80,6 @@ class NAYER:
 
         from zskt.distillation.session import Round
         from zskt.networks.noisy_generator import NoisyGenerator
-        from zskt.pieces.batch_norm import BatchNormPrior
         from zskt.pieces.best_images import BestImages
         from zskt.pieces.generator_losses import balanced_labels
         from zskt.pieces.image_loss import ImageLoss
@@ -93,8 +92,7 @@ class NAYER:
         generator = session.network("generator", lambda: NoisyGenerator(*shape, bounds))
         student_sgd = session.sgd("student_sgd", student, weight_decay=self.weight_decay)
         memory = session.memory("images", self.memory)
-        teacher = BatchNormPrior(session, memory=self.prior_memory)
-        image_loss = ImageLoss(teacher, student, self.prior, self.target)
+        image_loss = ImageLoss(session, self.prior, self.target, self.prior_memory)
         session.ready()
         while True:
             student_rate = self.student_learning_rate * cosine(session.progress)
@@ -112,7 +110,7 @@ class NAYER:
                     loss, prior = image_loss(shifted(images, random), labels, weight)
                 session.descend(loss, adam, self.generator_learning_rate)
                 best.offer(images, loss)
-            teacher.remember()
+            image_loss.remember()
             memory.add(best.images)
             steps = 0 if alone else self.student_steps
             taught = lessons(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from zskt.distillation.schedule import cosine
 from zskt.errors import check_settings
-from zskt.methods.names import DiscrepancyName
+from zskt.pieces.names import DiscrepancyName
 
 if TYPE_CHECKING:
     from zskt.distillation.session import Round, Session

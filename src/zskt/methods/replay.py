@@ -1,10 +1,32 @@
-"""search version 2"""
+"""Images made once, kept, and replayed; the student learns the teacher's stages, not logits alone.
+
+    for every round
+        z ~ N(0, I),  y: every class as often
+        repeat n_G times
+            x <- G(z, y),  v <- x moved and mirrored
+            G <- G - lr_G * Adam's step on
+                 a * R(v) + b * CE(T(v), y) - d * KL(T(v) || S(v)) where both predict the same class
+        add the last x to the memory
+        repeat until each new image stands against so many replayed ones
+            x <- moved and mirrored images of the memory
+            (S, P) <- (S, P) - lr_S * grad  [t^2 KL(T(x) || S(x)) + f * F(x)]
+        warm lr_S up, then decay it along a cosine, to zero at the last round
+
+T is the teacher, S the student, G the generator, z the noise, y classes, t the temperature, and
+
+    R = sum over layers  |mean - running mean|_2 + |variance - running variance|_2   of batch norm
+    F = sum over stages  |P_l(S_l) - T_l|^2 / |T_l|^2                                of feature maps
+
+where P_l is a 1x1 convolution, learnt with the student and thrown away after it. R is zero where a
+teacher shows no batch norm, F where it shows no stages.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
-from zskt.distillation.schedule import cosine
+from zskt.distillation.schedule import warm_cosine
+from zskt.errors import check_settings
 
 if TYPE_CHECKING:
     from zskt.distillation.session import Round, Session
@@ -14,180 +36,85 @@ if TYPE_CHECKING:
 class Replay:
     """Settings of the method."""
 
-    title: ClassVar[str] = "Images made once, kept, and replayed in many views"
+    title: ClassVar[str] = "Images made once and replayed, the teacher's stages as a lesson (ours)"
+    usual_rounds: ClassVar[int] = 2000
 
     batch_size: int = 64
-    make_batch: int = 256
-    noise_size: int = 128
+    """Images in a batch that is taught from."""
+    image_batch_size: int = 256
+    """Images that are made at once; above 64x64 pixels fewer, a million pixels in all."""
     generator_width: int = 64
-    kind: Literal["z", "noisy", "refine"] = "z"
-    make_steps: int = 5
-    make_learning_rate: float = 3e-3
-    noise_scale: float = 3.3
-    prior: float = 10.0
-    prior_memory: float = 0.0
-    target: float = 0.5
-    disagreement: float = 1.33
-    sample: int = 0
-    hidden: int = 256
-    bank: int = 4000
-    start: int = 512
-    memory: int = 50000
-    student_steps: int = 64
-    reuse: int = 1
-    mixup: float = 0.3
-    cutmix: float = 0.4
-    temperature: float = 4.0
-    learning_rate: float = 0.05
+    """Channels of the generator's first maps."""
+    generator_steps: int = 5
+    """Steps to a batch of images (n_G)."""
+    replays: int = 16
+    """Images that the student learns from for each one that is made."""
+    memory: int = 50_000
+    """At most so many images are kept, the newest, and at most 1 GiB."""
+    generator_learning_rate: float = 3e-3
+    """Of Adam, at every step."""
+    student_learning_rate: float = 0.05
+    """Of SGD, at its highest."""
     weight_decay: float = 5e-4
-    warm_up: float = 0.05
-    attention: float = 0.0
-    attention_end: float = 1.0
-    feature: float = 20.0
-    feature_end: float = 1.0
+    """Of the student."""
+    temperature: float = 4.0
+    """Logits are divided by it before softmax, in the student's loss (t)."""
+    features: float = 20.0
+    """Weight of the feature maps in the student's loss (f)."""
+    prior: float = 10.0
+    """Weight of the batch-norm statistics (a)."""
+    target: float = 0.5
+    """Weight of the classes asked for (b)."""
+    disagreement: float = 1.33
+    """Weight of the student's disagreement (d)."""
+
+    def __post_init__(self):
+        check_settings(self, "weight_decay", "features", "prior", "target", "disagreement")
 
     def rounds(self, session: "Session") -> Iterator["Round"]:
-        import torch
-        import torch.nn.functional as F
+        """Teach for ever; whoever iterates decides when to stop, log and save."""
         from torch import nn
-        from torch.optim import Adam
 
         from zskt.distillation.session import Round
-        from zskt.losses import attention_transfer
-        from zskt.modes import evaluating, frozen
-        from zskt.networks.generator import Generator
-        from zskt.networks.noisy_generator import NoisyGenerator
-        from zskt.networks.refiner import Refiner
-        from zskt.pieces import views
-        from zskt.pieces.attention import watched_players
-        from zskt.pieces.batch_norm import BatchNormPrior
-        from zskt.pieces.generator_losses import balanced_labels, divergence
+        from zskt.images import at_once
+        from zskt.networks.class_generator import ClassGenerator
+        from zskt.pieces.generator_losses import balanced_labels
         from zskt.pieces.image_loss import ImageLoss
-        from zskt.pieces.procedural import procedural
-
-        teacher, student = session.teacher, session.student.train()
-        classes, size, random = session.classes, session.input_size, session.random
-        bounds = session.bounds_if_known()
-        n = self.make_batch
-        make = {
-            "z": lambda: Generator(
-                size, self.noise_size + classes, self.generator_width, 1, bounds
-            ),
-            "noisy": lambda: NoisyGenerator(
-                size, classes, n, self.hidden, self.generator_width, bounds
-            ),
-            "refine": lambda: Refiner(size[0], classes, self.generator_width, bounds),
-        }[self.kind]
-        generator = session.network("generator", make).train()
         from zskt.pieces.stage_features import StageFeatures
+        from zskt.pieces.views import shifted
 
+        size, classes, random = session.input_size, session.classes, session.random
+        student, count = session.student.train(), at_once(self.image_batch_size, size)
+        shape = size, classes, self.generator_width, session.bounds_if_known()
+        generator = session.network("generator", lambda: ClassGenerator(*shape))
+        adam = session.adam("generator_adam", generator, momentum=0.5)
         stages = StageFeatures(session)
-        student.train()
-        sgd = session.sgd(
-            "student_sgd",
-            nn.ModuleList([student, stages.projections]),
-            weight_decay=self.weight_decay,
-        )
-        z = nn.Parameter(torch.zeros(n, self.noise_size, device=session.device))
-        adam = session.keep(
-            "generator_adam",
-            Adam(
-                [
-                    {"params": list(generator.parameters())},
-                    {"params": [z], "scale": self.noise_scale},
-                ],
-                betas=(0.5, 0.999),
-            ),
-        )
-        prior = BatchNormPrior(session, memory=self.prior_memory)
-        image_loss = ImageLoss(prior, student, self.prior, self.target)
+        learning = nn.ModuleList([student, stages.projections])
+        sgd = session.sgd("student_sgd", learning, weight_decay=self.weight_decay)
+        image_loss = ImageLoss(session, self.prior, self.target)
         memory = session.memory("images", self.memory)
+        steps = max(1, self.replays * count // self.batch_size)
         session.ready()
-        if not len(memory) and self.start:
-            pixels = procedural(self.start, size, random, session.device)
-            memory.add_pixels((pixels * 255).to(torch.uint8))
-        bank = (
-            procedural(self.bank, size, random, session.device) if self.kind == "refine" else None
-        )
-        made = max(0, len(memory) - self.start)
-
-        def input(labels):
-            p = views.zoomed(
-                bank[torch.randint(len(bank), (len(labels),), generator=random)], random, 0.5, 1.1
-            ).clamp(0, 1)
-            k = len(p) // 2
-            return torch.cat([p[:k], views.cut(p[k:], random)]).to(
-                memory_format=torch.channels_last
-            )
-
-        def draw(labels):
-            if self.kind == "z":
-                return generator(torch.cat([z, 3 * F.one_hot(labels, classes)], 1))
-            if self.kind == "noisy":
-                return generator(labels)
-            return generator(input(labels), labels)
-
         while True:
-            adam.state.pop(z, None)
-            if self.kind == "noisy":
-                generator.noisy.data.copy_(session.noise(*generator.noisy.shape))
-                adam.state.pop(generator.noisy, None)
-            z.data.copy_(session.noise(*z.shape))
-            labels = balanced_labels(n, classes, random).to(session.device)
-            for _ in range(self.make_steps):
-                with frozen(student), evaluating(student):
-                    with session.autocast():
-                        images = draw(labels)
-                        loss, distance = image_loss(
-                            views.shifted(images, random),
-                            labels,
-                            self.disagreement if made else 0.0,
-                        )
-                    session.descend(loss, adam, self.make_learning_rate)
-            with torch.no_grad(), session.autocast():
-                for _ in range(max(1, self.sample // n)):
-                    memory.add(draw(labels).float())
-                    if self.sample:
-                        z.data.copy_(session.noise(*z.shape))
-                        made += n
-            prior.remember()
-            made += n
-            rate = (
-                self.learning_rate
-                * cosine(session.progress)
-                * min(1, (session.progress + 0.002) / self.warm_up)
-            )
-            T = self.temperature
-            beta = self.feature * (
-                self.feature_end + (1 - self.feature_end) * (1 - session.progress)
-            )
-            for step in range(self.student_steps):
-                if step % self.reuse == 0:
-                    x = memory.draw(self.batch_size, random, session.device)
-                    x = views.shifted(x, random)
-                    u = float(torch.rand((), generator=random))
-                    if u < self.cutmix:
-                        x = views.cut(x, random)
-                    elif u < self.cutmix + self.mixup:
-                        x = views.mixed(x, random)
-                    x = x.to(memory_format=torch.channels_last)
-                    with torch.no_grad(), session.autocast():
-                        target, tmaps = stages.of_teacher(x)
+            rate = self.student_learning_rate * warm_cosine(session.progress)
+            noise = session.noise(count, generator.noise_size)
+            labels = balanced_labels(count, classes, random).to(session.device)
+            # A student that was taught nothing agrees by chance.
+            weight = self.disagreement if len(memory) else 0.0
+            for _ in range(self.generator_steps):
                 with session.autocast():
-                    answer, maps = stages.of_student(x)
-                    sl = divergence(target, answer, T).mean()
-                    fd = stages.distance(tmaps, maps)
-                    sl = sl + beta * fd
-                session.descend(sl, sgd, rate, 5.0)
+                    made = generator(noise, labels)
+                    generator_loss, prior = image_loss(shifted(made, random), labels, weight)
+                session.descend(generator_loss, adam, self.generator_learning_rate)
+            memory.add(made)
+            for _ in range(steps):
+                images = memory.draw(self.batch_size, random, session.device)
+                images = shifted(images.to(session.dtype), random)
+                taught, features = stages.lesson(images, self.temperature)
+                student_loss = taught.loss + self.features * features
+                session.descend(student_loss, sgd, rate, clip=5.0)
             yield Round(
-                x,
-                made=n,
-                seen=self.student_steps * self.batch_size,
-                teacher_logits=target,
-                student_logits=answer,
-                student_loss=sl,
-                features=fd,
-                generator_loss=loss,
-                prior=distance,
-                student_learning_rate=rate,
-            )
+                images, made=count, seen=steps * self.batch_size, generator_loss=generator_loss,
+                prior=prior, features=features, student_learning_rate=rate,
+                **{**taught.record(), "student_loss": student_loss},
+            )  # fmt: skip

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from zskt.distillation.schedule import cosine
 from zskt.errors import check_settings
-from zskt.methods.names import DiscrepancyName, TermName
+from zskt.pieces.names import DiscrepancyName, TermName
 
 if TYPE_CHECKING:
     from zskt.distillation.session import Round, Session
@@ -100,13 +100,12 @@ class ZSKT:
             generator_rate = self.generator_learning_rate * cosine(session.progress)
             student_rate = self.student_learning_rate * cosine(session.progress)
             noise = session.noise(self.batch_size, self.noise_size)
-            with frozen(student):
-                for _ in range(self.generator_steps):
-                    with session.autocast():
-                        images = generator(noise)
-                        logits = teacher(images), student(images)  # T's gradient moves G too
-                        generator_loss = extra(images, *logits) - distance(*logits)
-                    session.descend(generator_loss, generator_adam, generator_rate, self.clip)
+            for _ in range(self.generator_steps):
+                with frozen(student), session.autocast():
+                    images = generator(noise)
+                    logits = teacher(images), student(images)  # T's gradient moves G too
+                    generator_loss = extra(images, *logits) - distance(*logits)
+                session.descend(generator_loss, generator_adam, generator_rate, self.clip)
             for step in range(self.student_steps):
                 if step == 0 or self.fresh_noise:
                     if self.fresh_noise:
@@ -116,14 +115,13 @@ class ZSKT:
                         target, target_maps = watched_teacher(images)
                 with session.autocast():
                     answer, maps = watched_student(images)
-                    apart = distance(target, answer)
-                    maps_apart = attention_transfer(target_maps, maps) if maps else apart * 0
-                    student_loss = apart + self.attention * maps_apart
+                    maps_apart = attention_transfer(target_maps, maps) if maps else 0.0
+                    student_loss = distance(target, answer) + self.attention * maps_apart
                 session.descend(student_loss, student_adam, student_rate, self.clip)
-            seen = self.student_steps * self.batch_size
             yield Round(
-                images, made=seen if self.fresh_noise else self.batch_size, seen=seen,
-                teacher_logits=target, student_logits=answer,
-                generator_loss=generator_loss, student_loss=student_loss, attention=maps_apart,
-                generator_learning_rate=generator_rate, student_learning_rate=student_rate,
+                images, made=self.batch_size * (self.student_steps if self.fresh_noise else 1),
+                seen=self.batch_size * self.student_steps, teacher_logits=target,
+                student_logits=answer, generator_loss=generator_loss, student_loss=student_loss,
+                attention=maps_apart, generator_learning_rate=generator_rate,
+                student_learning_rate=student_rate,
             )  # fmt: skip

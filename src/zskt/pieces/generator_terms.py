@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from zskt.distillation.session import Session
 from zskt.errors import UserError
 from zskt.losses import attention_transfer, full_precision, kl
-from zskt.methods.names import TermName
 from zskt.pieces.attention import watched_players
+from zskt.pieces.names import TermName
 from zskt.taps import tapped
 
 Images = Float[Tensor, "batch channels height width"]

@@ -6,12 +6,11 @@ Fang et al. (2022, arXiv:2112.08083): y are the classes asked for, R the distanc
 statistics.
 """
 
-from dataclasses import dataclass
-
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
+from zskt.distillation.session import Session
 from zskt.losses import full_precision
 from zskt.modes import evaluating, frozen
 from zskt.pieces.batch_norm import BatchNormPrior
@@ -20,21 +19,21 @@ from zskt.pieces.generator_losses import disagreement
 Images = Float[Tensor, "batch channels height width"]
 
 
-@dataclass(frozen=True)
 class ImageLoss:
-    """L with its weights.
+    """L of a session's teacher and student, which is looked at in eval mode.
 
     Args:
-        teacher: a session's, with R.
-        student: looked at in eval mode.
+        session: of both.
         prior: a.
         target: b.
+        memory: share of earlier batches in the statistics; `remember()` ends a batch.
     """
 
-    teacher: BatchNormPrior
-    student: nn.Module
-    prior: float
-    target: float
+    def __init__(self, session: Session, prior: float, target: float, memory: float = 0.0):
+        self.teacher = BatchNormPrior(session, memory=memory)
+        self.remember = self.teacher.remember
+        self.student = session.student
+        self.prior, self.target = prior, target
 
     def __call__(
         self, images: Images, labels: Int64[Tensor, " batch"], weight: float

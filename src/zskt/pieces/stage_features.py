@@ -3,8 +3,8 @@
     F = sum over stages  |P_l(S_l) - T_l|^2 / |T_l|^2
 
 S_l and T_l are the outputs of matching stages, P_l a 1x1 convolution that is learnt with the
-student, so that it need not have the teacher's channels (Romero et al., 2015, arXiv:1412.6550). Each
-stage counts by the share of the teacher's energy that the student misses.
+student, so that it need not have the teacher's channels (Romero et al., 2015, arXiv:1412.6550).
+Each stage counts by the share of the teacher's energy that the student misses.
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from zskt.errors import UserError
@@ -64,9 +64,9 @@ class ImageMemory:
         shares = (images.detach().float().cpu() - self._low) / self._range
         self.add_pixels((shares.clamp(0, 1) * 255).round().to(torch.uint8))
 
-    def add_pixels(self, pixels: UInt8[Tensor, "count channels height width"]) -> None:
-        """Keep images as they are stored."""
-        pixels = pixels[-self.most :]
+    def add_pixels(self, pixels: Tensor) -> None:
+        """Keep images as they are stored, (count, channels, height, width), values 0 to 255."""
+        pixels = pixels[-self.most :].to(torch.uint8)
         end = self._count + len(pixels)
         if len(self._places) < min(end, self.most):
             # Grown by doubling, so that a short run does not take a long one's memory.
