@@ -149,7 +149,7 @@ def anchors_of(text: str) -> set[str]:
 
 def test_the_readmes_code_runs(tmp_path, monkeypatch):
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    small = code.replace("rounds=8000", "rounds=1, device='cpu'").replace("32, 32", "8, 8")
+    small = code.replace("minutes=20", "rounds=1, device='cpu'").replace("32, 32", "8, 8")
     assert small.count("rounds=1") == 1
     assert len([line for line in code.splitlines() if line]) <= 12
     monkeypatch.chdir(tmp_path)

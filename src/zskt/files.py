@@ -1,7 +1,8 @@
-"""Writing files whole or not at all."""
+"""Writing files whole or not at all, and what they may be called."""
 
 import errno
 import os
+import re
 from pathlib import Path
 from secrets import token_hex
 
@@ -11,6 +12,11 @@ CANNOT_BE_SYNCED = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errn
 """What systems say that have no fsync for folders: network shares, Windows."""
 TEMPORARY = ".tmp"
 """How the names of files end that a kill can leave half written; they begin with a dot."""
+
+
+def safe_name(text: str) -> str:
+    """A text as a part of a file's name."""
+    return re.sub(r"[^\w.-]+", "-", text)
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:

@@ -7,7 +7,6 @@ leaderboard_rows.py   what is told of the runs: rows, means over seeds, which me
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,6 +17,7 @@ from zskt.devices import resolve
 from zskt.distillation.run import Run
 from zskt.distillation.stopping import Stopped
 from zskt.errors import UserError
+from zskt.files import safe_name
 from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
 from zskt.methods import METHODS, method_class
@@ -112,7 +112,7 @@ def leaderboard(  # noqa: D417, as in `zskt.jobs`
         belief_images=belief_images, progress=progress,
     )  # fmt: skip
     entries = entries_of(dict(zip(stems, teachers, strict=True)), methods, seeds, terms, runs)
-    name = name or f"{'-'.join(stems)}-{safe(student)}-{terms.length}"
+    name = name or f"{'-'.join(stems)}-{safe_name(student)}-{terms.length}"
     board = Board(files=[out / f"{name}.json"])
     try:
         _play(board, entries, terms, start)
@@ -122,11 +122,6 @@ def leaderboard(  # noqa: D417, as in `zskt.jobs`
         board.files += _draw(board, stems, terms, out / name)
     board.seconds = time.monotonic() - start
     return board
-
-
-def safe(name: str) -> str:
-    """A name that may be part of a file's."""
-    return re.sub(r"[^\w.-]+", "-", name)
 
 
 def _stems(teachers: Sequence[Any]) -> list[str]:
@@ -142,7 +137,7 @@ def _stems(teachers: Sequence[Any]) -> list[str]:
             )
         path = Path(teacher)
         path = path.resolve() if path.exists() else path
-        stem = safe(path.stem if path.is_file() else path.name)
+        stem = safe_name(path.stem if path.is_file() else path.name)
         if stem in stems:
             raise UserError(
                 f"two teachers are called {stem}; rename a file, or give the folders of their runs"

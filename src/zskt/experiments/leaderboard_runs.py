@@ -12,9 +12,8 @@ import torch
 from zskt.devices import resolve
 from zskt.distillation.run import Run
 from zskt.errors import DivergedError, UserError
-from zskt.experiments.leaderboard import safe
 from zskt.experiments.store import DIVERGED, FinishedRun
-from zskt.files import write_atomically
+from zskt.files import safe_name, write_atomically
 from zskt.jobs.beliefs import beliefs
 from zskt.jobs.distill import distill
 from zskt.jobs.loading import data_of
@@ -92,7 +91,7 @@ def entries_of(
         Entry(
             teacher=source, stem=stem, digest=known[stem][0], student=known[stem][1],
             method=method, seed=seed,
-            folder=runs / f"{stem}-{safe(terms.student)}-{terms.length}-{method}-seed-{seed}",
+            folder=runs / f"{stem}-{safe_name(terms.student)}-{terms.length}-{method}-seed-{seed}",
         )
         for seed in seeds
         for stem, source in teachers.items()

@@ -21,6 +21,7 @@ from zskt.distillation.memory import estimated_bytes
 from zskt.distillation.run import Run
 from zskt.distillation.stopping import Stopped
 from zskt.errors import UserError
+from zskt.images import at_once
 from zskt.jobs.distill import Distilled
 from zskt.jobs.distill_end import ended, seconds_of_end, watching
 from zskt.jobs.loading import data_of, described, keep_apart, name_of
@@ -128,8 +129,10 @@ def _resolved(source: str) -> str:
 
 def _tell_memory(task: Task, teacher: Teacher, student: nn.Module, tell: Tell) -> None:
     """An estimate before the start; the first round corrects it."""
-    batch = getattr(task.method, "batch_size", 1)
-    needed = estimated_bytes(teacher.network, student, teacher.card.input_size, batch)
+    size = teacher.card.input_size
+    made = at_once(getattr(task.method, "image_batch_size", 1), size)
+    batch = max(getattr(task.method, "batch_size", 1), made)
+    needed = estimated_bytes(teacher.network, student, size, batch)
     if needed > MUCH_MEMORY:
         tell(f"A round needs about {needed / 1e9:.1f} GB, less with a smaller batch size.")
 
