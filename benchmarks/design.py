@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -105,13 +106,18 @@ def together(variants: list[dict], runs: Path, out: Path) -> None:
     )  # fmt: skip
 
 
-def main() -> None:
-    """Play what no other process plays or has played."""
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("variants", type=Path)
     parser.add_argument("--runs", type=Path, required=True, help="a folder for what was played")
     parser.add_argument("--out", type=Path, help="a file for the result as JSON")
-    asked = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    """Play what no other process plays or has played."""
+    asked = arguments()
     if asked.out is not None:
         together(json.loads(asked.variants.read_text()), asked.runs, asked.out)
         return

@@ -11,6 +11,7 @@ the operations of each pair, and what a device must do for the planned images in
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def small_images(name: str, classes: int) -> nn.Module:
     return network
 
 
-def arguments(name: str, data: str) -> tuple[str, ...]:
+def factory_arguments(name: str, data: str) -> tuple[str, ...]:
     """What a factory has to be told; our networks are told by the data."""
     return (f"classes={DATA[Path(data).stem]}",) if ":" in name else ()
 
@@ -79,7 +80,7 @@ def teacher_of(name: str, data: str, asked: argparse.Namespace) -> Path:
     if not (folder / RESULT).is_file():
         recipe = Recipe(epochs=asked.epochs, flips=True, evaluate_every=asked.epochs)
         zskt.train(
-            name, data=data, out=folder, recipe=recipe, network_arg=arguments(name, data),
+            name, data=data, out=folder, recipe=recipe, network_arg=factory_arguments(name, data),
             device=asked.device, overwrite=True,
         )  # fmt: skip
     return folder
@@ -97,7 +98,7 @@ def distilled(pair: Pair, data: str, asked: argparse.Namespace) -> dict[str, Any
             run = Run(minutes=asked.minutes, device=asked.device)
             zskt.distill(
                 teacher, pair.student, out=folder, run=run, data=data, overwrite=True,
-                options=options, student_arg=arguments(pair.student, data),
+                options=options, student_arg=factory_arguments(pair.student, data),
             )  # fmt: skip
     row = json.loads((folder / RESULT).read_text())["rows"][-1]
     aim = pair.aims[list(DATA).index(Path(data).stem)]
@@ -133,8 +134,8 @@ def counted(pair: Pair, minutes: float) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Count, or play all and write after each."""
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", action="store_true", help="count operations and stop")
     parser.add_argument("--cifar10", default="cifar10", help="as zskt train takes data")
@@ -144,7 +145,12 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--runs", type=Path, default=Path("runs/headline"))
     parser.add_argument("--out", type=Path, help="a file for the result as JSON")
-    asked = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    """Count, or play all and write after each."""
+    asked = arguments()
     start = time.monotonic()
     settings = {"minutes": asked.minutes, "epochs": asked.epochs}
     rows: list[dict[str, Any]] = []

@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -10,10 +11,25 @@ from zskt.cli import main
 from zskt.devices import resolve
 from zskt.distillation.loop import make_fabric
 from zskt.distillation.session import Session
+from zskt.methods import method_class
 
 SIZE = (3, 8, 8)
 TIMES = {"seconds": 0, "rounds_per_second": 0, "seconds_making": 0, "seconds_teaching": 0}
 """What differs between two runs that are otherwise the same."""
+
+
+QUICK = {
+    "batch_size": 8, "image_batch_size": 20, "image_steps": 2, "generator_steps": 2,
+    "student_steps": 2, "replays": 1, "memory": 64,
+}  # fmt: skip
+"""Settings that make rounds short, of the methods that have them."""
+
+
+def quick(name: str, **settings):
+    """A method with settings that make rounds short."""
+    made = method_class(name)()
+    chosen = {**QUICK, **settings}
+    return replace(made, **{key: value for key, value in chosen.items() if hasattr(made, key)})
 
 
 def make_session(teacher: nn.Module, student: nn.Module, **kinds) -> Session:

@@ -1,15 +1,13 @@
 """How far a run is, by its rounds and by a clock that the test holds."""
 
-from dataclasses import replace
-
 import pytest
 
-from players import SIZE
+from players import SIZE, quick
 from zskt import Run, UserError
 from zskt.devices import resolve
 from zskt.distillation.budget import Budget
 from zskt.distillation.loop import Play
-from zskt.methods import METHODS, method_class
+from zskt.methods import METHODS
 
 
 class Clock:
@@ -75,7 +73,7 @@ def test_until_pauses_but_does_not_end():
 @pytest.mark.parametrize("name", METHODS)
 def test_a_run_by_the_clock_anneals_and_ends_in_time(name, teacher, student):
     """Each look takes a second and each round three, of a minute with fifteen kept for the end."""
-    clock, method = Clock(), replace(method_class(name)(), batch_size=4)
+    clock, method = Clock(), quick(name, batch_size=4)
     run = Run(minutes=1, device="cpu", precision="32", record_every=1)
     budget = Budget(run, clock)
     budget.reserve = 15
@@ -99,6 +97,7 @@ def test_a_run_by_the_clock_anneals_and_ends_in_time(name, teacher, student):
     assert [row["round"] for row in rows] == list(range(1, 13))
     assert budget.seconds == 48
     rates = [row["student_learning_rate"] for row in rows]
-    assert rates == sorted(rates, reverse=True)
-    assert rates[0] == pytest.approx(2e-3)
-    assert rates[-1] < 0.01 * rates[0]
+    # Some methods begin with a warm-up, which the first round belongs to.
+    assert rates[1:] == sorted(rates[1:], reverse=True)
+    assert 0.95 * method.student_learning_rate < max(rates) <= method.student_learning_rate * 1.001
+    assert rates[-1] < 0.01 * max(rates)

@@ -127,6 +127,7 @@ def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):
     write_network(tmp_path / "teacher.safetensors", teacher, card)
     words = ("--teacher", "teacher.safetensors", "--student", "wrn-10-1", "--rounds", 16)
     words += ("--batch-size", 4, "--generator-width", 8, "--save-seconds", 1e-9)
+    words += ("--method", "zskt")
     assert zskt("distill", *words, "--until", 5, "--out", "run") == 0
     kept = sorted(file.name for file in (tmp_path / "run/snapshots").iterdir())
     assert kept == ["source-000002.safetensors", "source-000004.safetensors"]

@@ -12,10 +12,10 @@ from literal_loop import literal_rounds
 from players import SIZE, make_session
 from zskt.errors import UserError
 from zskt.measure.accuracy import confidence, histograms
-from zskt.pieces import generator_terms
 from zskt.methods.zskt import ZSKT
 from zskt.networks import Generator
 from zskt.networks.compatibility import count_classes
+from zskt.pieces import generator_terms
 from zskt.pieces.names import TermName
 from zskt.seeds import stream
 from zskt.taps import tapped

@@ -35,8 +35,6 @@ from zskt.runs.writer import NullWriter, Writer
 
 Measure = Callable[[int, nn.Module], dict[str, float]]
 """What looks at the student after a round now and then, for example on a test set."""
-LOOKS, LOOKS_BY_THE_CLOCK = 100, 20
-"""At a test set, if there is one; where the clock decides, what they take is lost to the run."""
 MUCH_MEMORY = 1_000_000_000
 """Bytes from which the memory of a round is told."""
 
@@ -167,8 +165,7 @@ class Play:
         """What the process that decides finds due."""
         number, every = budget.round, self.run.evaluate_every
         last = budget.paused()
-        looks = LOOKS_BY_THE_CLOCK if self.run.minutes else LOOKS
-        look = last or (number % every == 0 if every else budget.crossed(looks))
+        look = last or (number % every == 0 if every else budget.crossed(budget.looks))
         save = last or stop.made or budget.seconds - self.last_save >= self.run.save_seconds
         return Due(
             look=look, record=look or number % self.run.record_every == 0,
