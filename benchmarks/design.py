@@ -35,6 +35,7 @@ def play(variant: dict, out: Path) -> None:
     """Play one variant and write its row."""
     teacher_file = Path(variant["teacher"])
     card = read_card(teacher_file)
+    assert card.classes is not None
     teacher = load(teacher_file)
     data = load_data(variant["data"])
     with torch.random.fork_rng(devices=()):
@@ -66,6 +67,7 @@ def play(variant: dict, out: Path) -> None:
         classes=card.classes, normalisation=card.normalisation, budget=budget, progress=False,
         measure=look, memories=out / variant["name"],
     )(teacher, student)  # fmt: skip
+    assert played.average is not None
     normalisation = card.known_normalisation()
     final = accuracy(predict(played.student, data.test, normalisation), data.test.labels)
     average = accuracy(predict(played.average, data.test, normalisation), data.test.labels)

@@ -192,7 +192,7 @@ class Session:
 
     def bounds_if_known(self) -> Bounds | None:
         """Lowest and highest pixel of each channel, normalised; None where they are not known."""
-        return self.normalisation and self.normalisation.bounds
+        return None if self.normalisation is None else self.normalisation.bounds
 
     def autocast(self) -> AbstractContextManager:
         """The precision of the run, for forward passes."""

@@ -102,6 +102,7 @@ class ADI:
                 session, memory, student_sgd, student_rate, steps=self.student_steps,
                 batch_size=self.batch_size, temperature=self.temperature,
             )  # fmt: skip
+            assert taught is not None
             yield Round(
                 taught.images, made=self.batch_size, seen=self.student_steps * self.batch_size,
                 image_loss=image_loss, prior=prior,

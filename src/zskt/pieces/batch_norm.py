@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from zskt.distillation.session import Session
@@ -80,8 +80,7 @@ class BatchNormPrior:
             ]
         self._last = [(mean.detach(), variance.detach()) for mean, variance in seen]
         apart = [
-            self.distance(*now, layer.running_mean, layer.running_var)
-            for now, layer in zip(seen, inputs, strict=True)
+            self.distance(*now, *running(layer)) for now, layer in zip(seen, inputs, strict=True)
         ]
         return logits, torch.stack(apart).sum() if apart else images.new_zeros(())
 
@@ -97,6 +96,14 @@ class BatchNormPrior:
         """Go on from it."""
         device = next(self.teacher.parameters()).device
         self.remembered = [(mean.to(device), var.to(device)) for mean, var in state["remembered"]]
+
+
+def running(layer: nn.Module) -> tuple[Channels, Channels]:
+    """Mean and variance that a layer of batch norm remembers."""
+    mean, variance = layer.running_mean, layer.running_var
+    assert isinstance(mean, Tensor)
+    assert isinstance(variance, Tensor)
+    return mean, variance
 
 
 def channel_statistics(

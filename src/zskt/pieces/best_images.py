@@ -9,16 +9,22 @@ class BestImages:
     """Those of the smallest loss so far; compared on the device, without waiting for it."""
 
     def __init__(self):
-        self.images: Float[Tensor, "batch channels height width"] | None = None
+        self._images: Float[Tensor, "batch channels height width"] | None = None
         self._loss: Float[Tensor, ""] | None = None
+
+    @property
+    def images(self) -> Float[Tensor, "batch channels height width"]:
+        """Of at least one offer."""
+        assert self._images is not None
+        return self._images
 
     def offer(
         self, images: Float[Tensor, "batch channels height width"], loss: Float[Tensor, ""]
     ) -> None:
         """Take images if their loss is the smallest."""
         images, loss = images.detach(), loss.detach()
-        if self.images is None or self._loss is None:
-            self.images, self._loss = images, loss
+        if self._images is None or self._loss is None:
+            self._images, self._loss = images, loss
             return
-        self.images = torch.where(loss < self._loss, images, self.images)
+        self._images = torch.where(loss < self._loss, images, self._images)
         self._loss = torch.minimum(loss, self._loss)
