@@ -535,7 +535,7 @@ def test_settings_that_are_damaged_or_of_another_version(tmp_path, monkeypatch, 
     monkeypatch.chdir(tmp_path)
     card = Card(architecture="wrn-10-1", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.25,))
     write_network(tmp_path / "teacher.safetensors", network(), card)
-    words = ("--rounds", 2, "--batch-size", 4, "--generator-width", 8, "--out", "run")
+    words = ("--method", "zskt", "--rounds", 2, "--batch-size", 4, "--out", "run")
     words = ("distill", "--teacher", "teacher.safetensors", "--student", "wrn-10-1", *words)
     assert zskt(*words) == 0
     settings = json.loads(Path("run/settings.json").read_text())
@@ -683,7 +683,7 @@ def test_a_strangers_run_fetches_nothing(change, told, tmp_path, monkeypatch, ca
     monkeypatch.chdir(tmp_path)
     card = Card(architecture="wrn-10-1", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.25,))
     write_network(tmp_path / "teacher.safetensors", network(), card)
-    words = ("--rounds", 2, "--batch-size", 4, "--generator-width", 8, "--out", "run")
+    words = ("--method", "zskt", "--rounds", 2, "--batch-size", 4, "--out", "run")
     words = ("distill", "--teacher", "teacher.safetensors", "--student", "wrn-10-1", *words)
     assert zskt(*words) == 0
     settings = json.loads(Path("run/settings.json").read_text())
@@ -709,7 +709,7 @@ def test_a_strangers_networks_fetch_nothing(file, tmp_path, monkeypatch, capsys)
     monkeypatch.chdir(tmp_path)
     card = Card(architecture="wrn-10-1", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.25,))
     write_network(tmp_path / "teacher.safetensors", network(), card)
-    words = ("--rounds", 2, "--batch-size", 4, "--generator-width", 8, "--out", "run")
+    words = ("--method", "zskt", "--rounds", 2, "--batch-size", 4, "--out", "run")
     words = ("distill", "--teacher", "teacher.safetensors", "--student", "wrn-10-1", *words)
     assert zskt(*words) == 0
     assert Path(f"run/{file}.safetensors").is_file()
@@ -817,7 +817,7 @@ def test_the_whole_way(chain, tmp_path, monkeypatch, capsys):
     assert zskt("inspect", source, *words) == 0
     assert "It can teach" in capsys.readouterr().out
     run = ("--student", student, "--rounds", 2, "--batch-size", 4, "--generator-width", 8)
-    run += ("--student-steps", 2, "--out", "run")
+    run += ("--image-batch-size", 8, "--replays", 1, "--out", "run")
     assert zskt("distill", "--teacher", source, *words, *run) == 0
     assert zskt("export", "run", "--out", "student.onnx", "--pixels", "0-255") == 0
     assert zskt("compare", source, "run", *words, "--results", "rows.json") == 0
