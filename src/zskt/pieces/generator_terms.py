@@ -20,14 +20,14 @@ from typing import get_args
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from zskt.distillation.session import Session
 from zskt.errors import UserError
 from zskt.losses import attention_transfer, full_precision, kl
 from zskt.pieces.attention import watched_players
+from zskt.pieces.last_layer import LastLayer
 from zskt.pieces.names import TermName
-from zskt.taps import tapped
 
 Images = Float[Tensor, "batch channels height width"]
 Logits = Float[Tensor, "batch classes"]
@@ -58,8 +58,8 @@ def _term(name: TermName, session: Session) -> Term:
         case "noise":
             return lambda images, teacher, student: kl(teacher, again(noisy(images, session)))
         case "diversity":
-            last = last_linear(again)
-            return lambda images, teacher, student: alikeness(features(again, last, images))
+            last = LastLayer(again, no_linear_layer)
+            return lambda images, teacher, student: alikeness(last(images)[1])
         case "attention":
             return attention_apart(session)
     return lambda images, teacher, student: 0.0
@@ -84,19 +84,9 @@ def noisy(images: Images, session: Session) -> Images:
     return images + 0.1 * images.detach().std() * session.noise(*images.shape).to(images.dtype)
 
 
-def last_linear(network: nn.Module) -> nn.Linear:
-    """The layer that makes the logits."""
-    layers = [module for module in network.modules() if isinstance(module, nn.Linear)]
-    if not layers:
-        raise UserError("the teacher has no linear layer; `extra` diversity looks at its input")
-    return layers[-1]
-
-
-def features(network: nn.Module, last: nn.Linear, images: Images) -> Float[Tensor, "batch _"]:
-    """What goes into the last layer."""
-    with tapped([last], inputs=True) as inputs:
-        network(images)
-    return inputs[last].flatten(1)
+def no_linear_layer(_: str) -> None:
+    """Refuse a teacher whose last features cannot be seen."""
+    raise UserError("the teacher has no linear layer; `extra` diversity looks at its input")
 
 
 def alikeness(vectors: Float[Tensor, "batch _"]) -> Float[Tensor, ""]:
