@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from zskt.errors import UserError
@@ -62,11 +62,11 @@ class ImageMemory:
     def add(self, images: Float[Tensor, "count channels height width"]) -> None:
         """Keep normalised images, rounded to the 256 values of a pixel."""
         shares = (images.detach().float().cpu() - self._low) / self._range
-        self.add_pixels((shares.clamp(0, 1) * 255).round().to(torch.uint8))
+        self._keep((shares.clamp(0, 1) * 255).round().to(torch.uint8))
 
-    def add_pixels(self, pixels: Tensor) -> None:
-        """Keep images as they are stored, (count, channels, height, width), values 0 to 255."""
-        pixels = pixels[-self.most :].to(torch.uint8)
+    def _keep(self, pixels: UInt8[Tensor, "count channels height width"]) -> None:
+        """Keep images as they are stored."""
+        pixels = pixels[-self.most :]
         end = self._count + len(pixels)
         if len(self._places) < min(end, self.most):
             # Grown by doubling, so that a short run does not take a long one's memory.
@@ -134,7 +134,7 @@ class ImageMemory:
             with self.file.open("rb") as file:
                 file.seek(start * self._size)
                 data = bytearray(file.read((end - start) * self._size))
-            self.add_pixels(torch.frombuffer(data, dtype=torch.uint8).view(-1, *self.input_size))
+            self._keep(torch.frombuffer(data, dtype=torch.uint8).view(-1, *self.input_size))
         self._written = self._count
 
     def _write(self) -> None:
