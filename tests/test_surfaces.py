@@ -10,7 +10,7 @@ import pytest
 from cyclopts import Parameter
 
 import zskt
-from zskt.cli.app import COMMANDS, make_app, with_flags
+from zskt.cli.app import COMMANDS, WITH_METHOD, make_app, with_flags
 from zskt.methods import DEFAULT, METHODS, method_class
 
 IN_PYTHON = {"list": "list_names"}
@@ -79,11 +79,14 @@ def options_of(words):
     return found
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, *(f"distill {name}" for name in METHODS)])
+@pytest.mark.parametrize(
+    "command",
+    [*COMMANDS, *(f"{name} {method}" for name in WITH_METHOD for method in METHODS)],
+)
 def test_a_command_is_the_function_of_its_name(command):
     name, _, method = command.partition(" ")
     job = getattr(zskt, IN_PYTHON.get(name, name.replace("-", "_")))
-    kind = method_class(method or DEFAULT) if name == "distill" else None
+    kind = method_class(method or DEFAULT) if name in WITH_METHOD else None
     words = [name, "--method", method] if method else [name]
     python, line = settings_of(job, kind), options_of(words)
     assert python.keys() == line.keys()

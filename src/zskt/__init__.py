@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zskt.jobs.list import list_names as list_names
     from zskt.jobs.noise_predictions import UniformNoise as UniformNoise
     from zskt.jobs.noise_predictions import noise_predictions as noise_predictions
+    from zskt.jobs.plan import plan as plan
     from zskt.jobs.synthesize import synthesize as synthesize
     from zskt.jobs.toy import toy as toy
     from zskt.jobs.train import train as train
@@ -91,6 +92,7 @@ _HOME = {
     "load_teacher": "zskt.teachers.load",
     "load_weights": "zskt.model_file",
     "noise_predictions": "zskt.jobs.noise_predictions",
+    "plan": "zskt.jobs.plan",
     "reproduce": "zskt.experiments.reproduce",
     "synthesize": "zskt.jobs.synthesize",
     "toy": "zskt.jobs.toy",

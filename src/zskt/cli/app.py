@@ -20,6 +20,7 @@ from zskt.errors import UserError
 
 COMMANDS = {
     "demo": "zskt.jobs.demo:demo",
+    "plan": "zskt.jobs.plan:plan",
     "distill": "zskt.jobs.distill:distill",
     "train": "zskt.jobs.train:train",
     "evaluate": "zskt.jobs.evaluate:evaluate",
@@ -37,6 +38,8 @@ COMMANDS = {
     "list": "zskt.jobs.list:list_names",
 }
 """Each command's job."""
+WITH_METHOD = ("distill", "plan")
+"""Commands that have the settings of a method among theirs."""
 SETTING = re.compile(r"`([a-z][a-z0-9_]*)`")
 """How library sentences name a setting; the command line shows its flag."""
 
@@ -52,14 +55,15 @@ def make_app(words: Sequence[str]) -> App:
     )
     for name, place in COMMANDS.items():
         job: Any = place
-        if name == "distill" and name in words[:1]:
-            from zskt.cli.method import distill_of
-
-            job = distill_of(words)
-        elif not words or words[0] not in COMMANDS:
+        listed = not words or words[0] not in COMMANDS
+        if listed or (name in WITH_METHOD and name in words[:1]):
             # The list of commands has the first line of each.
             module, _, function = place.partition(":")
             job = getattr(import_module(module), function)
+        if not listed and name in WITH_METHOD and name in words[:1]:
+            from zskt.cli.method import with_method
+
+            job = with_method(job, words)
         app.command(job, name=name, result_action=shown_by(name))
     return app
 

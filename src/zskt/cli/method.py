@@ -1,4 +1,4 @@
-"""`zskt distill` with the settings of the method that its words name."""
+"""`zskt distill` and `zskt plan` with the settings of the method that their words name."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from zskt.jobs.distill import WHAT_TO_GIVE, distill
 from zskt.methods import DEFAULT, METHODS, method_class
 
 
-def distill_of(words: Sequence[str]) -> Callable[..., Any]:
+def with_method(job: Callable[..., Any], words: Sequence[str]) -> Callable[..., Any]:
     """The job as a command: `--method NAME`, and the settings of that method.
 
     In Python a method is an object with its settings; on the command line both are options.
@@ -20,15 +20,15 @@ def distill_of(words: Sequence[str]) -> Callable[..., Any]:
     kind = method_class(named(words))
     names = f"What to do: {', '.join(METHODS)}; `--method NAME --help` tells its settings."
 
-    def distill_command(*given: Any, **options: Any) -> Any:
+    def command(*given: Any, **options: Any) -> Any:
         options.pop("method_name", None)
-        if options.get("out") is None and options.get("resume") is None:
+        if job is distill and options.get("out") is None and options.get("resume") is None:
             raise UserError(WHAT_TO_GIVE)
-        return distill(*given, **{"method": kind(), **options})
+        return job(*given, **{"method": kind(), **options})
 
-    hints = get_type_hints(distill, include_extras=True)
+    hints = get_type_hints(job, include_extras=True)
     parameters = []
-    for name, parameter in inspect.signature(distill).parameters.items():
+    for name, parameter in inspect.signature(job).parameters.items():
         if name == "method":
             choice = Annotated[str, Parameter(name="--method", help=names)]
             parameters.append(_keyword("method_name", choice, DEFAULT))
@@ -36,10 +36,10 @@ def distill_of(words: Sequence[str]) -> Callable[..., Any]:
             parameters.append(_keyword("method", settings, kind()))
             continue
         parameters.append(parameter.replace(annotation=hints[name]))
-    distill_command.__doc__ = distill.__doc__
-    distill_command.__signature__ = inspect.Signature(parameters)  # ty: ignore
-    distill_command.__annotations__ = {each.name: each.annotation for each in parameters}
-    return distill_command
+    command.__doc__ = job.__doc__
+    command.__signature__ = inspect.Signature(parameters)  # ty: ignore
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    return command
 
 
 def named(words: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from zskt.cli.app import with_flags
 from zskt.cli.tables import print_columns, print_rows, print_table
 from zskt.errors import UserError
 from zskt.experiments.leaderboard import Board
@@ -17,6 +18,7 @@ from zskt.jobs.export import Exported
 from zskt.jobs.inspect import Inspection
 from zskt.jobs.list import Names
 from zskt.jobs.noise_predictions import NoiseCounts
+from zskt.jobs.plan import EXAMPLE_MINUTES, Plan
 from zskt.jobs.synthesize import Synthesized
 from zskt.jobs.toy import Toyed
 from zskt.jobs.train import Trained
@@ -41,6 +43,15 @@ def distill(result: Distilled) -> None:
     print(result.verdict)
     if result.evaluation is not None:
         evaluate(result.evaluation)
+
+
+def plan(result: Plan) -> None:
+    """Three lines, what twenty minutes buy, and where the time goes."""
+    for line in result.lines:
+        print(line)
+    if result.minutes is None:
+        print(with_flags(result.of_minutes(EXAMPLE_MINUTES)))
+    print_table(result.rows)
 
 
 def train(result: Trained) -> None:

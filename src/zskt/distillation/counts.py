@@ -1,7 +1,10 @@
 """What a run has spent: images made and seen, seconds of making and of teaching."""
 
 import time
+from collections.abc import Callable
 from typing import Any
+
+SUMS = "images_made", "images_seen", "seconds_making", "seconds_teaching"
 
 
 class Counts:
@@ -12,6 +15,7 @@ class Counts:
         images_seen: images of all student steps.
         seconds_making: up to steps of anything but the student, since the step before.
         seconds_teaching: up to steps of the student.
+        after_step: told after every step whether it was one of the student.
     """
 
     def __init__(self):
@@ -19,6 +23,7 @@ class Counts:
         self.images_seen = 0
         self.seconds_making = 0.0
         self.seconds_teaching = 0.0
+        self.after_step: Callable[[bool], None] = lambda teaching: None
         self._since = time.monotonic()
 
     def add(self, made: int, seen: int, processes: int) -> None:
@@ -37,6 +42,7 @@ class Counts:
             self.seconds_teaching += now - self._since
         else:
             self.seconds_making += now - self._since
+        self.after_step(teaching)
         self._since = now
 
     def row(self) -> dict[str, float]:
@@ -50,7 +56,7 @@ class Counts:
 
     def state_dict(self) -> dict[str, Any]:
         """The sums."""
-        return {name: value for name, value in vars(self).items() if name != "_since"}
+        return {name: getattr(self, name) for name in SUMS}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from sums."""

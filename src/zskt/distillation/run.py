@@ -1,6 +1,6 @@
 """The settings of a run, whatever the method."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zskt.devices import Precision
 from zskt.errors import UserError, check_settings
@@ -50,3 +50,10 @@ class Run:
     def seconds(self) -> float | None:
         """How long the run may take; None where the rounds decide."""
         return None if self.minutes is None else 60 * self.minutes
+
+
+def of_length(run: Run, method: object) -> Run:
+    """A run of the method's usual length, if none was asked for."""
+    if run.rounds is not None or run.minutes is not None:
+        return run
+    return replace(run, rounds=getattr(method, "usual_rounds", ROUNDS))

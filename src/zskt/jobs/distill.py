@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from zskt.devices import resolve
 from zskt.distillation.budget import Budget
-from zskt.distillation.run import ROUNDS, Run
+from zskt.distillation.run import Run, of_length
 from zskt.errors import UserError
 from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
@@ -81,7 +81,8 @@ def distill(
         resume: Go on with this run and its own settings, as if it had never stopped; with
             minutes, up to the clock.
         method: What to do, with its settings; by default our own.
-        run: Settings of the run.
+        run: Settings of the run. Without a length it is the method's usual one, and at most an
+            hour; `zskt plan` tells beforehand.
         data: A test set to watch the student on; nothing is learnt from it.
 
     Returns:
@@ -119,16 +120,9 @@ def distill(
         task = Task(
             teacher=teacher, options=options, student=student, student_arg=student_arg,
             init=student_init, out=out, method=method, run=of_length(run, method), data=data,
-            data_dir=data_dir,
+            data_dir=data_dir, length_given=run.rounds is not None or run.minutes is not None,
         )  # fmt: skip
     return carry_out(task, budget, overwrite=overwrite, results=results, progress=progress)
-
-
-def of_length(run: Run, method: object) -> Run:
-    """A run of the method's usual length, if none was asked for."""
-    if run.rounds is not None or run.minutes is not None:
-        return run
-    return replace(run, rounds=getattr(method, "usual_rounds", ROUNDS))
 
 
 def _only_how(run: Run) -> bool:

@@ -17,7 +17,7 @@ from torch import nn
 from zskt.devices import Where, resolve
 from zskt.distillation.budget import Budget
 from zskt.distillation.loop import MUCH_MEMORY, Play
-from zskt.distillation.memory import estimated_bytes
+from zskt.distillation.memory import estimated_bytes, free_bytes
 from zskt.distillation.run import Run
 from zskt.distillation.stopping import Stopped
 from zskt.errors import UserError
@@ -25,6 +25,7 @@ from zskt.images import at_once
 from zskt.jobs.distill import Distilled
 from zskt.jobs.distill_end import ended, seconds_of_end, watching
 from zskt.jobs.loading import data_of, described, keep_apart, name_of
+from zskt.jobs.plan import busy, fitted, plan_of, trial_of
 from zskt.jobs.task import Task
 from zskt.model_file import Card, load_weights, parameters
 from zskt.networks import architecture_of, create
@@ -37,6 +38,9 @@ from zskt.teachers.inspection import check_teacher
 from zskt.teachers.teacher import Teacher
 
 Tell = Callable[[str], None]
+UNASKED_MINUTES = 60.0
+"""The most that a run takes whose length was not given."""
+TRIAL_SECONDS = 10.0
 
 
 def carry_out(
@@ -44,11 +48,13 @@ def carry_out(
 ) -> Distilled:
     """Make the networks, play, and judge."""
     where = resolve(task.run.device, task.run.precision)
-    run = budget.run = replace(task.run, precision=where.precision)
     keep_apart(task.out, task.teacher, task.options.weights, task.init)
     tell: Tell = print if progress else lambda sentence: None
-    teacher = _teacher(task, where, tell)
-    student, name = _student(task, teacher, tell)
+    teacher, student, name = networks_of(task, where, tell)
+    check_memory(task, teacher, student, where, tell)
+    if not task.length_given:
+        task = replace(task, run=_of_fitting_length(task, teacher, student, where, tell))
+    run = budget.run = replace(task.run, precision=where.precision)
     images = None if task.data is None else data_of(task.data, task.data_dir)
     card = replace(teacher.card, architecture=name, arguments=parsed(task.student_arg) or None)
     play = Play(
@@ -56,7 +62,6 @@ def carry_out(
         classes=count_classes(teacher.network, student, card.input_size),
         normalisation=card.normalisation, budget=budget, progress=progress,
     )  # fmt: skip
-    _tell_memory(task, teacher, student, tell)
     if task.out is not None:
         settings = _settings(task, teacher, student, name, run, where)
         _open(play, RunFolder(task.out), card, settings, task.resumed, overwrite)
@@ -64,12 +69,47 @@ def carry_out(
     play.measure, seconds_of_look = watching(teacher, images)
     if run.minutes is not None:
         budget.reserve = seconds_of_look + seconds_of_end(teacher, student, where)
+        if budget.over() and not task.resumed:
+            raise UserError(
+                f"{run.minutes:g} minutes are over before the first round: starting took "
+                f"{budget.seconds:.0f} s and judging the student will take about "
+                f"{budget.reserve:.0f} s; give more `minutes`"
+            )
     try:
         played = play(teacher.network, student)
     except Stopped as stop:
         kept = f"; its state is saved in {task.out}; go on with zskt distill --resume {task.out}"
         raise Stopped(f"{stop}{kept if task.out else ''}") from None
     return ended(task, played, teacher, card, images, where, results)
+
+
+def networks_of(task: Task, where: Where, tell: Tell) -> tuple[Teacher, nn.Module, str | None]:
+    """Teacher and student of a task, and the student's name if it has one.
+
+    Raises:
+        UserError: if the teacher cannot teach, or the student cannot be made for it.
+    """
+    if where.name == "cpu" and (sentence := busy(torch.get_num_threads())):
+        tell(sentence)
+    teacher = _teacher(task, where, tell)
+    return teacher, *_student(task, teacher, tell)
+
+
+def _of_fitting_length(
+    task: Task, teacher: Teacher, student: nn.Module, where: Where, tell: Tell
+) -> Run:
+    """The method's usual length, or an hour where that would take longer."""
+    tell("A trial tells how long the method's usual length takes.")
+    plan = plan_of(trial_of(task, teacher, student, where, TRIAL_SECONDS), task.run, where)
+    run = fitted(plan, task.run, UNASKED_MINUTES)
+    for line in plan.lines:
+        tell(line)
+    if run != task.run:
+        tell(
+            f"No length was given, so this run takes {UNASKED_MINUTES:g} minutes instead; all "
+            f"{task.run.total_rounds:,} rounds have to be asked for."
+        )
+    return run
 
 
 def _teacher(task: Task, where: Where, tell: Tell) -> Teacher:
@@ -127,14 +167,30 @@ def _resolved(source: str) -> str:
     return f"{hub}{place.resolve()}" if place.exists() else source
 
 
-def _tell_memory(task: Task, teacher: Teacher, student: nn.Module, tell: Tell) -> None:
-    """An estimate before the start; the first round corrects it."""
+def check_memory(
+    task: Task, teacher: Teacher, student: nn.Module, where: Where, tell: Tell
+) -> None:
+    """An estimate before the start; the first round corrects it.
+
+    Raises:
+        UserError: if a round cannot fit, with the batch size that does.
+    """
     size = teacher.card.input_size
     made = at_once(getattr(task.method, "image_batch_size", 1), size)
     batch = max(getattr(task.method, "batch_size", 1), made)
+    fixed = estimated_bytes(teacher.network, student, size, 0)
     needed = estimated_bytes(teacher.network, student, size, batch)
     if needed > MUCH_MEMORY:
         tell(f"A round needs about {needed / 1e9:.1f} GB, less with a smaller batch size.")
+    free = free_bytes(where.device)
+    if free is None or needed <= free:
+        return
+    fits = int(batch * (free - fixed) / max(needed - fixed, 1))
+    advice = f"take batches of {fits} images" if fits > 0 else "take a smaller student"
+    raise UserError(
+        f"a round with {batch} images needs about {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB "
+        f"are free; {advice}, or another `device`"
+    )
 
 
 def _open(

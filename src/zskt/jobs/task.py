@@ -38,6 +38,8 @@ class Task:
     digest: str | None = None
     """Of the teacher's file, if it has to be a certain one."""
     resumed: bool = False
+    length_given: bool = True
+    """If not, the run's may be shortened."""
 
     def settings(self) -> dict[str, Any]:
         """The part of a run's settings that is neither the method's nor the run's."""
