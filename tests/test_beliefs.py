@@ -21,7 +21,7 @@ from zskt.measure.beliefs.curves import Curves, mean_transition_error, transitio
 from zskt.measure.beliefs.sampling import other_classes, sample_agreed
 from zskt.model_file import Card, write_network
 from zskt.networks import create
-from zskt.report.beliefs import mean_curves, single_curves
+from zskt.reports.beliefs import mean_curves, single_curves
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from zskt.experiments import leaderboard_rows as told
 from zskt.experiments import leaderboard_runs
 from zskt.model_file import Card, write_network
 from zskt.networks import create
-from zskt.report.leaderboard import accuracy_over_time
+from zskt.reports.leaderboard import accuracy_over_time
 from zskt.runs.folder import RunFolder
 
 DIGITS = Path(package.__file__).parent / "assets" / "digits-teacher.safetensors"

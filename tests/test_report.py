@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from zskt.images import Normalisation, sheet
-from zskt.report.run import curves, generated
+from zskt.reports.run import curves, generated
 from zskt.runs.facts import RunFacts
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from zskt.jobs.noise_predictions import UniformNoise as UniformNoise
     from zskt.jobs.noise_predictions import noise_predictions as noise_predictions
     from zskt.jobs.plan import plan as plan
+    from zskt.jobs.report import report as report
     from zskt.jobs.synthesize import synthesize as synthesize
     from zskt.jobs.toy import toy as toy
     from zskt.jobs.train import train as train
@@ -93,6 +94,7 @@ _HOME = {
     "load_weights": "zskt.model_file",
     "noise_predictions": "zskt.jobs.noise_predictions",
     "plan": "zskt.jobs.plan",
+    "report": "zskt.jobs.report",
     "reproduce": "zskt.experiments.reproduce",
     "synthesize": "zskt.jobs.synthesize",
     "toy": "zskt.jobs.toy",

@@ -29,6 +29,7 @@ COMMANDS = {
     "reproduce": "zskt.experiments.reproduce:reproduce",
     "leaderboard": "zskt.experiments.leaderboard:leaderboard",
     "toy": "zskt.jobs.toy:toy",
+    "report": "zskt.jobs.report:report",
     "verdict": "zskt.jobs.verdict:verdict",
     "compare": "zskt.jobs.compare:compare",
     "synthesize": "zskt.jobs.synthesize:synthesize",
@@ -55,17 +56,21 @@ def make_app(words: Sequence[str]) -> App:
     )
     for name, place in COMMANDS.items():
         job: Any = place
-        listed = not words or words[0] not in COMMANDS
-        if listed or (name in WITH_METHOD and name in words[:1]):
+        if not words or words[0] not in COMMANDS:
             # The list of commands has the first line of each.
-            module, _, function = place.partition(":")
-            job = getattr(import_module(module), function)
-        if not listed and name in WITH_METHOD and name in words[:1]:
+            job = job_at(place)
+        elif name == words[0] and name in WITH_METHOD:
             from zskt.cli.method import with_method
 
-            job = with_method(job, words)
+            job = with_method(job_at(place), words)
         app.command(job, name=name, result_action=shown_by(name))
     return app
+
+
+def job_at(place: str) -> Any:
+    """A function, by its module and its name."""
+    module, _, function = place.partition(":")
+    return getattr(import_module(module), function)
 
 
 def shown_by(name: str) -> Any:

@@ -19,6 +19,7 @@ from zskt.jobs.inspect import Inspection
 from zskt.jobs.list import Names
 from zskt.jobs.noise_predictions import NoiseCounts
 from zskt.jobs.plan import EXAMPLE_MINUTES, Plan
+from zskt.jobs.report import Reported
 from zskt.jobs.synthesize import Synthesized
 from zskt.jobs.toy import Toyed
 from zskt.jobs.train import Trained
@@ -52,6 +53,11 @@ def plan(result: Plan) -> None:
     if result.minutes is None:
         print(with_flags(result.of_minutes(EXAMPLE_MINUTES)))
     print_table(result.rows)
+
+
+def report(result: Reported) -> None:
+    """Where the page is."""
+    print(result.file if result.finished else f"{result.file}: its run is not finished")
 
 
 def train(result: Trained) -> None:

@@ -193,7 +193,7 @@ class Play:
             line.show(row)
         line.advance(number, budget.progress())
         if due.draw:
-            self.writer.draw(number, played.images)
+            self.writer.draw(number, played.images, played.logits)
         if due.keep and session.source is not None:
             self.writer.keep(number, session.networks[session.source])
         if due.save:

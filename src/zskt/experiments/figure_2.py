@@ -8,8 +8,8 @@ from zskt.experiments.protocol import Protocol
 from zskt.experiments.published import FIGURE_2
 from zskt.experiments.specs import RunSpec, few_shot, finetuned, scratch, zero_shot
 from zskt.experiments.store import RunStore
-from zskt.report.accuracy import accuracy_over_images
-from zskt.report.style import house_style, save_figure
+from zskt.reports.accuracy import accuracy_over_images
+from zskt.reports.style import house_style, save_figure
 
 Point = tuple[str, int | None]
 """Curve and M; 0 is no image, None all of them."""

@@ -10,8 +10,8 @@ from zskt.experiments.protocol import Protocol
 from zskt.experiments.published import CONFIDENCE
 from zskt.experiments.specs import RunSpec, zero_shot
 from zskt.experiments.store import RunStore
-from zskt.report.predictions import predictions_over_time
-from zskt.report.style import house_style, save_figure
+from zskt.reports.predictions import predictions_over_time
+from zskt.reports.style import house_style, save_figure
 from zskt.runs.folder import RunFolder
 
 

@@ -8,8 +8,8 @@ from zskt.experiments.protocol import Protocol
 from zskt.experiments.published import FIGURE_5
 from zskt.experiments.specs import RunSpec, noise, teacher
 from zskt.experiments.store import RunStore
-from zskt.report.noise import noise_bars
-from zskt.report.style import house_style, save_figure
+from zskt.reports.noise import noise_bars
+from zskt.reports.style import house_style, save_figure
 
 
 def specs(protocol: Protocol, seeds: Sequence[int]) -> list[RunSpec]:

@@ -44,7 +44,7 @@ class Board(Result):
     curves: list[dict[str, Any]] = field(default_factory=list)
     """For each run pairs of seconds and accuracy, where data was given."""
     files: list[Path] = field(default_factory=list)
-    """The result as JSON, and a picture for each teacher."""
+    """The result as JSON, a picture for each teacher, and a page of all runs."""
     seconds: float = 0.0
 
 
@@ -85,7 +85,7 @@ def leaderboard(  # noqa: D417, as in `zskt.jobs`
         rounds: Length of each run in rounds, instead of minutes.
         belief_images: How many images the mean transition error is taken over; 0 leaves it out.
         runs: Where the runs lie, each in a folder of its own.
-        out: Where the result lies, as JSON with a picture for each teacher.
+        out: Where the result lies, as JSON with a picture for each teacher and a page.
         name: Of the result; by default made of teachers, student and length.
 
     Raises:
@@ -120,6 +120,7 @@ def leaderboard(  # noqa: D417, as in `zskt.jobs`
         raise Stopped("stopped with everything saved; give the same command to go on") from None
     if data is not None:
         board.files += _draw(board, stems, terms, out / name)
+    board.files += _page(entries, out / f"{name}.html")
     board.seconds = time.monotonic() - start
     return board
 
@@ -217,8 +218,8 @@ def _write(board: Board, entries: Sequence[Entry], terms: Terms, seconds: float)
 
 def _draw(board: Board, stems: Sequence[str], terms: Terms, place: Path) -> list[Path]:
     """A picture for each teacher whose students were looked at."""
-    from zskt.report.leaderboard import accuracy_over_time
-    from zskt.report.style import house_style, save_figure
+    from zskt.reports.leaderboard import accuracy_over_time
+    from zskt.reports.style import house_style, save_figure
 
     pictures = []
     for stem in stems:
@@ -231,3 +232,12 @@ def _draw(board: Board, stems: Sequence[str], terms: Terms, place: Path) -> list
             end = f"-{stem}.png" if len(stems) > 1 else ".png"
             pictures.append(save_figure(place.with_name(place.name + end), figure))
     return pictures
+
+
+def _page(entries: Sequence[Entry], file: Path) -> list[Path]:
+    """All runs that came to their end, beside each other."""
+    from zskt.reports.page import write_page
+    from zskt.runs.folder import RESULT
+
+    runs = [entry.folder for entry in entries if (entry.folder / RESULT).is_file()]
+    return [write_page(file, runs)] if runs else []

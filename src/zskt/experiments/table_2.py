@@ -13,8 +13,8 @@ from zskt.experiments.protocol import Protocol
 from zskt.experiments.published import TABLE_2
 from zskt.experiments.specs import RunSpec, beliefs, few_shot, zero_shot
 from zskt.experiments.store import FinishedRun, RunStore
-from zskt.report.beliefs import mean_curves_beside
-from zskt.report.style import house_style, save_figure
+from zskt.reports.beliefs import mean_curves_beside
+from zskt.reports.style import house_style, save_figure
 from zskt.runs.folder import CURVES
 
 

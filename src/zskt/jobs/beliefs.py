@@ -214,8 +214,8 @@ def _write_curves(
     import numpy as np
 
     from zskt.files import write_atomically
-    from zskt.report.beliefs import mean_curves, single_curves
-    from zskt.report.style import house_style, save_figure
+    from zskt.reports.beliefs import mean_curves, single_curves
+    from zskt.reports.style import house_style, save_figure
     from zskt.runs.folder import CURVES
 
     arrays = {role: of.float().numpy() for role, of in curves.items()}

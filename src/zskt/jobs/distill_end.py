@@ -81,7 +81,7 @@ def ended(
         evaluation = judge(contenders, images, names, settings, where, out, None, start=start)
     elif out is not None:
         # Pictures need matplotlib, which no run waits for at its start.
-        from zskt.report.finish import finish
+        from zskt.reports.finish import finish
 
         finish(out)
     for network in (played.student, *([played.average] if played.average is not None else [])):

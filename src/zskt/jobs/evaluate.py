@@ -126,7 +126,7 @@ def judge(
     A run folder of the student gets the result and the pictures.
     """
     from zskt.measure.contenders import compare
-    from zskt.report.finish import finish
+    from zskt.reports.finish import finish
     from zskt.results import write_result
     from zskt.runs.folder import EVALUATION, RunFolder
 

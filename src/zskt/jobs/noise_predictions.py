@@ -65,8 +65,8 @@ def noise_predictions(
     from zskt.jobs.loading import keep_apart, new_run, own_network
     from zskt.measure.noise import noise_predictions as predictions_of
     from zskt.measure.noise import uniform_noise
-    from zskt.report.noise import noise_bars
-    from zskt.report.style import house_style, save_figure
+    from zskt.reports.noise import noise_bars
+    from zskt.reports.style import house_style, save_figure
     from zskt.results import write_result
 
     # All is read before anything is written: a wrong file must not cost the folder.

@@ -50,7 +50,7 @@ def toy(
     from zskt.jobs.loading import new_run
     from zskt.plane.experiment import experiment
     from zskt.progress import ProgressLine
-    from zskt.report.toy import draw_toy
+    from zskt.reports.toy import draw_toy
     from zskt.results import write_result
 
     where = Where("cpu", "32")

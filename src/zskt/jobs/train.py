@@ -97,6 +97,7 @@ def train(
     from zskt.measure.accuracy import accuracy, predict
     from zskt.model_file import Card, load, write_network
     from zskt.networks.factory import parsed
+    from zskt.reports.finish import finish
     from zskt.results import write_result
     from zskt.runs.folder import MODEL
     from zskt.supervised.loop import epochs
@@ -132,6 +133,7 @@ def train(
         folder.result_file, results, seeds=[recipe.seed], settings=settings, seconds=seconds,
         rows=[row], device=where.name,
     )  # fmt: skip
+    finish(out)
     length = f"{recipe.steps} batches" if recipe.steps else f"{recipe.epochs} epochs"
     return Trained(stored.cpu(), card, file, share, row, seconds, length)
 

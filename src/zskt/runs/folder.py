@@ -2,7 +2,7 @@
 
 settings.json             everything that was set, versions, machine, the command that made it
 metrics.jsonl             one JSON object per recorded round
-samples/round-000100.png  images that the student learnt from
+samples/round-000100.png  images that the student learnt from; .json: what was said of them
 snapshots/                what the method draws its images with, as it was
 memory/                   images that the method keeps
 checkpoint/               the state to resume from
@@ -11,7 +11,7 @@ student.safetensors       the student, when the run has ended; student-average: 
 source.safetensors        what the method draws its images with, when the run has ended
 networks/                 what else the method trained, when the run has ended
 result.json               the result, when the run has ended
-README.md, *.png, ...     what people read of it
+README.md, report.html, *.png, ...  what people read of it
 """
 
 import json
@@ -29,14 +29,17 @@ MODEL = "model.safetensors"
 SOURCE = "source.safetensors"
 """What the method draws its images with."""
 RESULT, EVALUATION, VERDICT = "result.json", "evaluation.json", "verdict.json"
-FINAL = (STUDENT, AVERAGE, SOURCE, MODEL, RESULT, EVALUATION, VERDICT, "README.md")
+FINAL = (STUDENT, AVERAGE, SOURCE, MODEL, RESULT, EVALUATION, VERDICT, "README.md", "report.html")
 """What a run leaves when it has ended."""
 PICTURES = (
     "generated.png", "curves.png", "confusion.png", "panels.png", "toy.gif", "noise.png",
     "beliefs.png", "single.png",
 )  # fmt: skip
 CURVES = "curves.npz"
-OURS = ("samples/round-*.png", "snapshots/*.safetensors", "networks/*.safetensors", "memory/*.u8")
+OURS = (
+    "samples/round-*.png", "samples/round-*.json", "snapshots/*.safetensors",
+    "networks/*.safetensors", "memory/*.u8",
+)  # fmt: skip
 """Files of a run in folders that are wholly its own."""
 
 
@@ -149,7 +152,7 @@ class RunFolder:
         """Forget what was recorded after a round; return what was recorded up to it."""
         rows = self.metrics(until=number)
         write_atomically(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
-        for file in [*self.samples.glob("round-*.png"), *self.snapshots.glob("*.safetensors")]:
+        for file in [*self.samples.glob("round-*.*"), *self.snapshots.glob("*.safetensors")]:
             if int(file.stem.rpartition("-")[2]) > number:
                 file.unlink()
         return rows

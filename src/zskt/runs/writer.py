@@ -1,8 +1,9 @@
 """What the loop leaves on the disk: on the process that writes a folder, and nowhere else."""
 
+import json
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from zskt.files import write_atomically
 from zskt.images import Images, Normalisation, sheet
@@ -64,11 +65,17 @@ class FolderWriter:
         self.folder.record(row)
         self.board.record(row)
 
-    def draw(self, number: int, images: Images) -> None:
-        """A sheet."""
+    def draw(self, number: int, images: Images, logits: dict[str, Tensor]) -> None:
+        """A sheet, and the class that each network names for an image, with its probability."""
         self.folder.samples.mkdir(exist_ok=True)
         file = self.folder.samples / f"round-{number:06d}.png"
         write_atomically(file, sheet(images[:SHOWN], self.normalisation))
+        said = {}
+        for role, each in logits.items():
+            sure, named = each[:SHOWN].float().softmax(1).max(1)
+            pairs = zip(named.tolist(), sure.tolist(), strict=True)
+            said[role] = [(label, round(share, 4)) for label, share in pairs]
+        write_atomically(file.with_suffix(".json"), json.dumps(said))
 
     def keep(self, number: int, source: nn.Module) -> None:
         """A snapshot in 16 bits."""

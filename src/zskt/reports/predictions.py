@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from zskt.report.style import INK
+from zskt.reports.style import INK
 
 
 def predictions_over_time(rows: Sequence[dict[str, Any]]) -> Figure:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from zskt.report.style import INK, house_style, save_figure
+from zskt.reports.style import INK, house_style, save_figure
 from zskt.runs.facts import RunFacts
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from zskt.files import write_atomically
 from zskt.plane.experiment import MAP_SIDE, Map, Outcome, Snapshot
 from zskt.plane.game import REACH
-from zskt.report.style import INK, house_style
+from zskt.reports.style import INK, house_style
 
 COLOURS = np.array([to_rgb(name) for name in ("#e0a030", "#3d7cc0", "#b8487c")])
 """One for each class, apart in lightness too."""

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from zskt.report.style import INK
+from zskt.reports.style import INK
 
 Curves = Mapping[str, Float[Tensor, "images targets steps"]]
 """By role, `student` and `teacher`."""
@@ -21,7 +21,8 @@ def mean_curves(curves: Curves, title: str, shown_steps: int = 32) -> Figure:
     the mean over its targets, which as a rule makes the band wider.
     """
     figure = Figure(figsize=(4.8, 3.4), layout="constrained")
-    _draw_means(figure.subplots(), curves, title, shown_steps)
+    # What is in brackets would not fit beside the rest.
+    _draw_means(figure.subplots(), curves, title.replace(" (", "\n("), shown_steps)
     return figure
 
 

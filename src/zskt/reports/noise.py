@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from zskt.report.style import INK
+from zskt.reports.style import INK
 
 LABELLED = 20
 """With more classes than this, their names and numbers would lie on each other."""
