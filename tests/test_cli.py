@@ -197,6 +197,26 @@ def test_a_finished_run_may_be_resumed_and_stays_the_same(tmp_path, teacher):
     assert json.loads((run / "verdict.json").read_text())["rows"] == [verdict]
 
 
+def test_a_finished_run_goes_on_to_a_greater_length(tmp_path, teacher, capsys):
+    run = tmp_path / "run"
+    assert zskt(*few(teacher, run, rounds=4)) == 0
+    (before,) = (json.loads((run / "settings.json").read_text()),)
+    for words, told in [((), ""), (("--rounds", 4), "has had 4 rounds"), (("--rounds", 3), "more")]:
+        assert zskt("distill", "--resume", run, *words) == (2 if told else 0)
+        assert told in capsys.readouterr().err
+    assert zskt("distill", "--resume", run, "--rounds", 6) == 0
+    assert "learning rates are those of a run of the new length" in capsys.readouterr().out
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["round"] == 6
+    assert [row["round"] for row in rows] == sorted({row["round"] for row in rows})
+    after = json.loads((run / "settings.json").read_text())
+    assert after["run"] == before["run"] | {"rounds": 6}
+    assert json.loads((run / "result.json").read_text())["rows"][-1]["round"] == 6
+    # Now six rounds are its own length.
+    assert zskt("distill", "--resume", run) == 0
+    assert zskt("distill", "--resume", run, "--rounds", 6, "--minutes", 1) == 2
+
+
 def test_demo_at_a_tiny_scale(tmp_path, capsys):
     results = tmp_path / "results.json"
     assert zskt("demo", "--rounds", 2, "--out", tmp_path / "demo", "--results", results) == 0

@@ -155,7 +155,7 @@ def test_a_file_that_says_something_else_is_refused(run, tmp_path, capsys, monke
 
 WRONG = {
     "does not tell a format": ("student",),
-    "there is no folder": ("no/student.onnx",),
+    "cannot make the folder": ("there.onnx/student.onnx",),
     "leave --pixels and --int8 out": ("student.safetensors", "--pixels", "0-1"),
     "--half is for": ("student.onnx", "--half"),
     "--int8 is for": ("student.pt2", "--int8"),
@@ -180,6 +180,8 @@ def test_images_out(run, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("images.npz", "images.tar", "images"):
         assert zskt("synthesize", run, "-n", 20, "--seed", 3, "--out", name) == 0
+    assert zskt("synthesize", run, "-n", 20, "--seed", 3, "--out", "new/one/images.npz") == 0
+    assert Path("new/one/images.npz").is_file()
     said = capsys.readouterr().out
     assert "20 images, by the teacher's prediction: cat" in said
     with np.load("images.npz") as file:
@@ -222,7 +224,7 @@ def test_networks_beside_each_other(run, tmp_path, data, capsys):
     assert zskt("export", run, "--out", onnx) == 0
     file = tmp_path / "rows.json"
     words = ("--data", data, "--belief-images", 4, "--results", file)
-    assert zskt("compare", teacher, run, onnx, teacher, *words) == 0
+    assert zskt("compare", run, onnx, teacher, "--teacher", teacher, *words) == 0
     rows = json.loads(file.read_text())["rows"]
     assert len(rows) == 4
     assert rows[0]["agreement"] == rows[3]["agreement"] == 1
@@ -234,10 +236,10 @@ def test_networks_beside_each_other(run, tmp_path, data, capsys):
     )
     assert rows[1]["macs"] == rows[2]["macs"] > 0
     assert rows[1]["seconds_of_64_p50"] <= rows[1]["seconds_of_64_p95"]
-    assert zskt("compare", teacher, run) == 0
+    assert zskt("compare", run, "--teacher", teacher) == 0
     assert "million macs" in capsys.readouterr().out
-    assert zskt("compare", teacher) == 2
-    assert zskt("compare", teacher, run, "--belief-images", -1) == 2
+    assert zskt("compare", "--teacher", teacher) == 2
+    assert zskt("compare", run, "--teacher", teacher, "--belief-images", -1) == 2
 
 
 def test_qualities():

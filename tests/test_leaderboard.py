@@ -75,7 +75,7 @@ def test_methods_stand_beside_each_other(here, monkeypatch):
     for run in result["runs"]:
         assert len(run["curve"]) == 2
         assert run["machine"]["cpu"] == result["machine"]["cpu"]
-    assert [file.suffix for file in made.files] == [".json", ".png"]
+    assert [file.suffix for file in made.files] == [".json", ".png", ".html"]
     assert made.files[1].stat().st_size > 1000
 
     for job in ("distill", "beliefs"):
@@ -118,7 +118,7 @@ def test_an_interrupted_board_has_rows_and_goes_on(here, monkeypatch):
     # Without data there are no accuracies, no curves and no picture.
     assert {row["accuracy"] for row in made.rows} == {None}
     assert [run["curve"] for run in made.curves] == [[], []]
-    assert [file.suffix for file in made.files] == [".json"]
+    assert [file.suffix for file in made.files] == [".json", ".html"]
     assert made.rows[0]["verdict_agreement"] >= made.rows[1]["verdict_agreement"]
     assert "agreement with it on artificial images" in made.advice[0]
 

@@ -594,7 +594,7 @@ DOORS = {
         "finetune", "own", "--teacher", "gift", "--data", "digits", "--per-class", 1, "--out", "t"
     ),
     "evaluate": ("evaluate", "own", "--teacher", "gift", "--data", "digits"),
-    "compare": ("compare", "own", "gift"),
+    "compare": ("compare", "gift", "--teacher", "own"),
     "beliefs": (
         "beliefs", "--student", "own", "--teacher", "gift", "--data", "digits", "--out", "t"
     ),
@@ -820,7 +820,7 @@ def test_the_whole_way(chain, tmp_path, monkeypatch, capsys):
     run += ("--image-batch-size", 8, "--replays", 1, "--out", "run")
     assert zskt("distill", "--teacher", source, *words, *run) == 0
     assert zskt("export", "run", "--out", "student.onnx", "--pixels", "0-255") == 0
-    assert zskt("compare", source, "run", *words, "--results", "rows.json") == 0
+    assert zskt("compare", "run", "--teacher", source, *words, "--results", "rows.json") == 0
     rows = json.loads(Path("rows.json").read_text())["rows"]
     assert all(row["macs"] > 0 for row in rows)
     assert load("run")(images(size)).shape == (5, classes)

@@ -44,6 +44,20 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         ) from error
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, where they are missing.
+
+    Raises:
+        UserError: if the place cannot be written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot make the folder {path}: {error.strerror}; choose another place"
+        ) from error
+
+
 def _sync_folder(folder: Path) -> None:
     """Put the new name on the disk too, where folders can be synced."""
     try:

@@ -5,10 +5,14 @@ one JSON object, the `Card`. Nothing is pickled.
 """
 
 import json
+import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
@@ -172,17 +176,40 @@ def load(path: str | Path, *, allow_code: bool = False) -> nn.Module:
         assert card.width
         bounds = card.known_normalisation().bounds if card.bounded else None
         shape = card.noise_size, card.width, card.depth or 1
-        network: nn.Module = Generator(card.input_size, *shape, bounds)
+        make: Callable[[], nn.Module] = partial(Generator, card.input_size, *shape, bounds)
     else:
         assert card.classes
         if not allow_code:
             check_arguments(file, card.arguments)
-        network = create(
-            card.architecture, classes=card.classes, input_size=card.input_size,
+        make = partial(
+            create, card.architecture, classes=card.classes, input_size=card.input_size,
             arguments=card.arguments,
         )  # fmt: skip
+    if not allow_code:
+        _check_size(file, make)
+    network = make()
     load_weights(file, network)
     return network.eval()
+
+
+def _check_size(file: Path, make: Callable[[], nn.Module]) -> None:
+    """Refuse a network that is larger than the file, before any memory is taken for it."""
+    with _opened(file) as opened:
+        held = sum(
+            math.prod(opened.get_slice(name).get_shape())
+            for name in opened.keys()  # noqa: SIM118
+        )
+    try:
+        with torch.device("meta"):
+            said = sum(tensor.numel() for tensor in make().state_dict().values())
+    except (RuntimeError, NotImplementedError):
+        # It reads numbers while it is made. What a file may say of a shape is bounded too.
+        return
+    if said > held:
+        raise UserError(
+            f"{file} is of another architecture than its card says: that has {said:,} numbers, and "
+            f"the file {held:,}; make it anew"
+        )
 
 
 def load_weights(path: str | Path, network: nn.Module) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, get_type_hints
 from cyclopts import Parameter
 
 from zskt.errors import UserError
-from zskt.jobs.arguments import Flat
+from zskt.jobs.arguments import OfMethod
 from zskt.jobs.distill import WHAT_TO_GIVE, distill
 from zskt.methods import DEFAULT, METHODS, method_class
 
@@ -32,7 +32,7 @@ def with_method(job: Callable[..., Any], words: Sequence[str]) -> Callable[..., 
         if name == "method":
             choice = Annotated[str, Parameter(name="--method", help=names)]
             parameters.append(_keyword("method_name", choice, DEFAULT))
-            settings = Annotated[kind, Flat]  # ty: ignore
+            settings = Annotated[kind, OfMethod]  # ty: ignore
             parameters.append(_keyword("method", settings, kind()))
             continue
         parameters.append(parameter.replace(annotation=hints[name]))

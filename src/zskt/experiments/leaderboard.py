@@ -53,7 +53,7 @@ def leaderboard(  # noqa: D417, as in `zskt.jobs`
     teachers: Annotated[arg.Networks, arg.Many],
     *,
     student: str,
-    options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
+    options: Annotated[TeacherOptions, arg.OfTeacher] = TeacherOptions(),
     data: str | None = None,
     data_dir: arg.DataDir = Path("data"),
     methods: Annotated[tuple[str, ...] | None, arg.Many] = None,

@@ -29,8 +29,8 @@ else:
     Networks = tuple[str, ...]
 
 
-def _help(text: str) -> Parameter:
-    return Parameter(help=text)
+def _help(text: str, **more: str) -> Parameter:
+    return Parameter(help=text, **more)  # ty: ignore
 
 
 Data = Annotated[DataLike, _help("A data set that `zskt list` shows.")]
@@ -41,15 +41,22 @@ Precision = Annotated[
     _help("bf16 autocast, exact 32, or auto: bf16 where the hardware has it."),
 ]
 RunDir = Annotated[Path, _help("The folder to write, with the run and its result.")]
-Overwrite = Annotated[bool, _help("Replace what this command left in the folder or file before.")]
+Overwrite = Annotated[
+    bool, _help("Replace what this command left in the folder or file before.", negative="")
+]
 Results = Annotated[Path | None, _help("A further file for the result as JSON.")]
 AllowCode = Annotated[
-    bool, _help("Run the code that made a network, where a file names the user's own.")
+    bool, _help("Run the code that made a network, where a file names the user's own.", negative="")
 ]
 Progress = Annotated[bool, _help("Show how far it is.")]
 Many = Parameter(consume_multiple=True)
 Flat = Parameter(name="*")
 """A group of settings, each an option of its own."""
+OfTeacher, OfMethod, OfRun, OfRecipe, OfGuidance = (
+    Parameter(name="*", group=f"{title} settings")
+    for title in ("Teacher", "Method", "Run", "Recipe", "Guidance")
+)
+"""The same under a title of their own in the help."""
 
 
 Job = TypeVar("Job", bound=Callable[..., Any])

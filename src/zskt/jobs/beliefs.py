@@ -45,7 +45,7 @@ def beliefs(
     *,
     student: arg.NetworkLike,
     teacher: arg.TeacherLike,
-    options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
+    options: Annotated[TeacherOptions, arg.OfTeacher] = TeacherOptions(),
     data: arg.Data,
     out: arg.RunDir,
     measurement: Annotated[Measurement, arg.Flat] = Measurement(),

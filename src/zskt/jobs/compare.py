@@ -32,10 +32,10 @@ class Comparison(Result):
 
 @arg.job
 def compare(
-    teacher: arg.TeacherLike,
     students: Annotated[arg.Networks, arg.Many],
     *,
-    options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
+    teacher: arg.TeacherLike,
+    options: Annotated[TeacherOptions, arg.OfTeacher] = TeacherOptions(),
     data: arg.Data | None = None,
     data_dir: arg.DataDir = Path("data"),
     belief_images: int = 100,
@@ -45,8 +45,8 @@ def compare(
     """Put networks beside each other: what they cost and, on a test set, how good they are.
 
     Args:
-        teacher: Whatever `zskt distill` takes.
         students: Run folders or files, ours or of any other form that tells its images.
+        teacher: Whatever `zskt distill` takes.
         options: What the teacher does not tell; students that do not tell their normalisation are
             given the teacher's.
         data: A test set; without it only the costs are told.

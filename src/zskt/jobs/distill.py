@@ -53,13 +53,13 @@ def distill(
     teacher: arg.TeacherLike | None = None,
     student: arg.NetworkLike | None = None,
     *,
-    options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
+    options: Annotated[TeacherOptions, arg.OfTeacher] = TeacherOptions(),
     student_arg: Words = (),
     student_init: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
     method: arg.MethodLike | None = None,
-    run: Annotated[Run, arg.Flat] = Run(),
+    run: Annotated[Run, arg.OfRun] = Run(),
     data: arg.Data | None = None,
     data_dir: arg.DataDir = Path("data"),
     overwrite: arg.Overwrite = False,
@@ -79,7 +79,8 @@ def distill(
         student_init: A model file or run folder whose weights the student starts from.
         out: The run folder to write; in Python, without it, nothing is written.
         resume: Go on with this run and its own settings, as if it had never stopped; with
-            minutes, up to the clock.
+            minutes, up to the clock. Given a length besides, the run has that length in all from
+            here on, finished or not, and the learning rates that belong to it.
         method: What to do, with its settings; by default our own.
         run: Settings of the run. Without a length it is the method's usual one, and at most an
             hour; `zskt plan` tells beforehand.
@@ -102,8 +103,8 @@ def distill(
     given += [replace(options, allow_code=False) != TeacherOptions(), not _only_how(run)]
     if resume is not None and any(given):
         raise UserError(
-            "`resume` takes the run's own settings; besides it, only `until`, `device`, "
-            "`teacher`, `data_dir` and `allow_code` may be given"
+            "`resume` takes the run's own settings; besides it, only `rounds` or `minutes`, "
+            "`until`, `device`, `teacher`, `data_dir` and `allow_code` may be given"
         )
     options.check(teacher)
     if out is not None:
@@ -127,4 +128,4 @@ def distill(
 
 def _only_how(run: Run) -> bool:
     """Whether nothing is asked for but how far and where to go."""
-    return replace(run, until=None, device="auto") == Run()
+    return replace(run, until=None, device="auto", rounds=None, minutes=None) == Run()

@@ -52,6 +52,8 @@ def carry_out(
     tell: Tell = print if progress else lambda sentence: None
     teacher, student, name = networks_of(task, where, tell)
     check_memory(task, teacher, student, where, tell)
+    if task.lengthened:
+        tell("From here on the learning rates are those of a run of the new length.")
     if not task.length_given:
         task = replace(task, run=_of_fitting_length(task, teacher, student, where, tell))
     run = budget.run = replace(task.run, precision=where.precision)
@@ -64,7 +66,7 @@ def carry_out(
     )  # fmt: skip
     if task.out is not None:
         settings = _settings(task, teacher, student, name, run, where)
-        _open(play, RunFolder(task.out), card, settings, task.resumed, overwrite)
+        _open(play, task, card, settings, overwrite)
     teacher.network.to(where.device)
     play.measure, seconds_of_look = watching(teacher, images)
     if run.minutes is not None:
@@ -193,24 +195,25 @@ def check_memory(
     )
 
 
-def _open(
-    play: Play,
-    folder: RunFolder,
-    card: Card,
-    settings: dict[str, Any],
-    resumed: bool,
-    overwrite: bool,
-) -> None:
+def _open(play: Play, task: Task, card: Card, settings: dict[str, Any], overwrite: bool) -> None:
     """Let a play write to a folder, and go on from what is there."""
+    assert task.out is not None
+    folder = RunFolder(task.out)
     play.writer = FolderWriter(
-        folder, card, settings, play.normalisation, resumed=resumed, overwrite=overwrite
+        folder, card, settings, play.normalisation, resumed=task.resumed, overwrite=overwrite
     )
     play.memories = folder.memories
-    if not resumed:
+    if not task.resumed:
         return
     play.saved = folder.state()
     done = play.saved["round"] if play.saved else 0
     whole = (folder.path / STUDENT).exists()
     if play.saved and play.run.until and play.run.until < done + (not whole):
         raise UserError(f"{folder.path} is already at round {done}; give a later `until`")
+    if play.saved and task.lengthened:
+        budget = Budget(play.run)
+        budget.resume(done, play.saved["seconds"])
+        if budget.over():
+            spent = f"{done} rounds and {play.saved['seconds'] / 60:.1f} minutes"
+            raise UserError(f"{folder.path} has had {spent}; give more `rounds` or `minutes`")
     play.rows = folder.rewind(done)

@@ -41,7 +41,7 @@ def evaluate(
     student: arg.NetworkLike,
     *,
     teacher: arg.TeacherLike,
-    options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
+    options: Annotated[TeacherOptions, arg.OfTeacher] = TeacherOptions(),
     data: arg.Data,
     data_dir: arg.DataDir = Path("data"),
     device: arg.Device = "auto",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zskt.errors import UserError, first_line
 from zskt.exports.names import ENDS, Format
+from zskt.files import make_folder
 from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
 from zskt.teachers.options import Pixels
@@ -124,14 +125,13 @@ def _checked(
         raise UserError(f"{out.name} does not tell a format; give `format`")
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists; replace it with `overwrite` or give another `out`")
-    if not out.parent.is_dir():
-        raise UserError(f"there is no folder {out.parent}; make it first")
     if form == "safetensors" and (pixels != "normalised" or int8):
         raise UserError("safetensors hold the network alone; leave `pixels` and `int8` out")
     if half and form != "safetensors":
         raise UserError("`half` is for `format` safetensors; leave it out")
     if int8 and form != "onnx":
         raise UserError("`int8` is for `format` onnx; leave it out")
+    make_folder(out.parent)
     return form
 
 

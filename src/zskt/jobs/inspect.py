@@ -62,7 +62,7 @@ class Inspection:
 def inspect(
     teacher: arg.TeacherLike,
     *,
-    options: Annotated[TeacherOptions, arg.Flat] = TeacherOptions(),
+    options: Annotated[TeacherOptions, arg.OfTeacher] = TeacherOptions(),
     student: Annotated[tuple[str, ...], arg.Many] = STUDENTS,
     device: arg.Device = "auto",
     results: arg.Results = None,

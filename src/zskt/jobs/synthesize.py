@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from zskt.errors import UserError
+from zskt.files import make_folder
 from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
 
@@ -55,8 +56,7 @@ def synthesize(
         raise UserError("`images` must be above zero and `seed` zero or above")
     if out.exists() and not (overwrite and out.is_file()):
         raise UserError(f"{out} exists; give another `out`" + (", or `overwrite`" * out.is_file()))
-    if not out.parent.is_dir():
-        raise UserError(f"there is no folder {out.parent}; make it first")
+    make_folder(out.parent)
 
     import torch
 

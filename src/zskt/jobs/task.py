@@ -40,6 +40,8 @@ class Task:
     resumed: bool = False
     length_given: bool = True
     """If not, the run's may be shortened."""
+    lengthened: bool = False
+    """Whether a run that is gone on with was given another length."""
 
     def settings(self) -> dict[str, Any]:
         """The part of a run's settings that is neither the method's nor the run's."""
@@ -92,13 +94,17 @@ def _task(
     numbers = {**settings["run"], "device": None, "precision": None}
     if not all(isinstance(value, int | float | None) for value in numbers.values()):
         raise TypeError(numbers)
+    lengthened = run.rounds is not None or run.minutes is not None
+    own = Run(**settings["run"])
+    if lengthened:
+        own = replace(own, rounds=run.rounds, minutes=run.minutes)
     return Task(
         teacher=teacher, options=options, student=student,
         student_arg=tuple(f"{name}={value!r}" for name, value in arguments.items()),
         init=Path(init) if init else None, out=path,
         method=method_class(settings["method"])(**settings["method_settings"]),
-        run=replace(Run(**settings["run"]), until=run.until, device=run.device),
+        run=replace(own, until=run.until, device=run.device),
         data=settings["data"],
         data_dir=data_dir if data_dir != Path("data") else Path(settings["data_dir"]),
-        digest=settings["teacher_sha256"], resumed=True,
+        digest=settings["teacher_sha256"], resumed=True, lengthened=lengthened,
     )  # fmt: skip

@@ -15,6 +15,9 @@ from zskt.networks.resnet import ResNet as ResNet
 from zskt.networks.wide_resnet import WideResNet as WideResNet
 from zskt.networks.zoo import from_zoo
 
+DEEPEST, WIDEST = 1_300, 64
+"""Of our own networks by name; ResNet-1202 is the deepest that was published."""
+
 
 def create(
     name: str,
@@ -72,6 +75,12 @@ def _new(
     if arguments:
         raise UserError(f"{name} takes no arguments; leave them out")
     channels, height, width = input_size
+    if found := re.fullmatch(r"(wrn|resnet)-(\d+)(?:-(\d+))?", name):
+        sizes = (int(found[2][:9]), DEEPEST), (int((found[3] or "1")[:9]), WIDEST)
+        if any(size > most for size, most in sizes):
+            raise UserError(
+                f"{name} is too large: at most {DEEPEST} layers, {WIDEST} times as wide"
+            )
     try:
         if found := re.fullmatch(r"wrn-(\d+)-(\d+)", name):
             return WideResNet(int(found[1]), int(found[2]), classes, channels)

@@ -24,8 +24,10 @@ OF_SHAPE = frozenset((
     "stem_width", "strides", "width", "width_mult", "width_multiplier", "width_per_group", "widths",
     "window_size",
 ))  # fmt: skip
-LARGEST = 65_536
-"""No number of a network's shape is larger."""
+OF_DEPTH = frozenset(("block_config", "depth", "depths", "layers", "num_layers", "num_stages"))
+LARGEST, DEEPEST = 65_536, 256
+"""No number of a network's shape is larger, and of how often something is repeated: each layer
+takes memory and time even before it has weights."""
 
 
 def check_arguments(origin: object, arguments: Mapping[str, Any] | None) -> None:
@@ -36,19 +38,19 @@ def check_arguments(origin: object, arguments: Mapping[str, Any] | None) -> None
                 f"{origin} wants to make its network with {name}, which is not taken from a file "
                 "unless you trust it; then give `allow_code`"
             )
-        if not _is_plain(value):
+        if not _is_plain(value, DEEPEST if name in OF_DEPTH else LARGEST):
             raise UserError(f"{origin} gives its network's {name} no plain value; do not trust it")
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: Any, largest: int) -> bool:
     """A number that a shape can have, a word, or a list of them."""
     match value:
         case None | bool():
             return True
         case int() | float():
-            return abs(value) <= LARGEST
+            return abs(value) <= largest
         case str():
             return re.fullmatch(r"\w{1,32}", value) is not None
         case list() | tuple():
-            return len(value) <= 64 and all(map(_is_plain, value))
+            return len(value) <= 64 and all(_is_plain(each, largest) for each in value)
     return False

@@ -164,6 +164,15 @@ class RunFolder:
         for file in self.networks.glob("*.safetensors"):
             file.unlink()
 
+    def set_length(self, run: dict[str, Any]) -> None:
+        """Write a new length into the settings, if it is another."""
+        settings = self.settings()
+        length = {name: run[name] for name in ("rounds", "minutes")}
+        if length.items() <= settings["run"].items():
+            return
+        settings["run"] |= length
+        write_atomically(self.settings_file, json.dumps(settings, indent=2) + "\n")
+
     def write_result(self, name: str, text: str) -> None:
         """Write a result of the run, such as `result.json`."""
         write_atomically(self.path / name, text)

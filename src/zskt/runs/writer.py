@@ -57,6 +57,7 @@ class FolderWriter:
         """Make the folder, or take away what an earlier end of this run left."""
         if self.resumed:
             self.folder.reopen()
+            self.folder.set_length(self.settings["run"])
         else:
             self.folder.create(self.settings, overwrite=self.overwrite)
 

@@ -1,7 +1,11 @@
 """Teachers of timm, torchvision and Hugging Face: with weights from a file or from their makers."""
 
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from zskt.errors import UserError, first_line
 from zskt.networks import create, named
@@ -40,13 +44,14 @@ def from_makers(name: str, arguments: dict[str, Any]) -> LoadedNetwork:
     zoo, _, wanted = name.partition(":")
     check_name(zoo, wanted)
     try:
-        found = (_timm if zoo == "timm" else _torchvision)(wanted, arguments)
+        with _at_once():
+            found = (_timm if zoo == "timm" else _torchvision)(wanted, arguments)
     except UserError:
         raise
     except Exception as error:
         raise UserError(
             f"the pretrained weights of {name} cannot be had ({first_line(error)}); "
-            "give `weights` FILE"
+            "without a network give `weights` FILE, downloaded elsewhere"
         ) from error
     return found._replace(network=named(found.network, name.partition(".")[0]))
 
@@ -59,10 +64,11 @@ def from_hugging_face(place: str) -> LoadedNetwork:
         raise UserError("Hugging Face networks need an extra; pip install zskt[hf]") from error
     safe = {"trust_remote_code": False}
     try:
-        config = AutoConfig.from_pretrained(place, **safe)
-        network, loaded = AutoModelForImageClassification.from_pretrained(
-            place, output_loading_info=True, **safe
-        )
+        with _at_once():
+            config = AutoConfig.from_pretrained(place, **safe)
+            network, loaded = AutoModelForImageClassification.from_pretrained(
+                place, output_loading_info=True, **safe
+            )
     except Exception as error:
         # A missing library, a damaged file, no network: each has a kind of its own.
         raise UserError(f"there is no image classifier {place}: {first_line(error)}") from error
@@ -77,6 +83,25 @@ def from_hugging_face(place: str) -> LoadedNetwork:
     size = (getattr(config, "num_channels", 3), side, side) if isinstance(side, int) else None
     names = tuple(config.id2label[number] for number in sorted(config.id2label))
     return LoadedNetwork(network, size, mean, std, names)
+
+
+@contextmanager
+def _at_once() -> Generator[None]:
+    """Without a way to the hub take what was downloaded before, or fail: without a minute's wait.
+
+    The hub's library tries again and again where even the name of its host is not known.
+    """
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    try:
+        socket.getaddrinfo(urlsplit(constants.ENDPOINT).hostname, 443)
+    except OSError:
+        constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def _timm(name: str, arguments: dict[str, Any]) -> LoadedNetwork:
