@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from zskt.data import ImageData
 from zskt.devices import Where, resolve
 from zskt.distillation.budget import Budget
-from zskt.distillation.loop import MUCH_MEMORY, Play
+from zskt.distillation.loop import MUCH_MEMORY, Play, Played
 from zskt.distillation.memory import estimated_bytes, free_bytes
 from zskt.distillation.run import Run
 from zskt.distillation.stopping import Stopped
@@ -51,7 +52,6 @@ def carry_out(
     keep_apart(task.out, task.teacher, task.options.weights, task.init)
     tell: Tell = print if progress else lambda sentence: None
     teacher, student, name = networks_of(task, where, tell)
-    check_memory(task, teacher, student, where, tell)
     if task.lengthened:
         tell("From here on the learning rates are those of a run of the new length.")
     if not task.length_given:
@@ -64,9 +64,23 @@ def carry_out(
         classes=count_classes(teacher.network, student, card.input_size),
         normalisation=card.normalisation, budget=budget, progress=progress,
     )  # fmt: skip
-    if task.out is not None:
-        settings = _settings(task, teacher, student, name, run, where)
-        _open(play, task, card, settings, overwrite)
+    check_memory(task, teacher, student, where, tell)
+    try:
+        if task.out is not None:
+            settings = _settings(task, teacher, student, name, run, where)
+            _open(play, task, card, settings, overwrite)
+        played = _played(play, task, teacher, student, images)
+        return ended(task, played, teacher, card, images, where, results)
+    finally:
+        play.writer.release()
+
+
+def _played(
+    play: Play, task: Task, teacher: Teacher, student: nn.Module, images: ImageData | None
+) -> Played:
+    """Play to the end, with time left for judging where the clock decides."""
+    run, where, budget = play.run, play.where, play.budget
+    assert budget is not None
     teacher.network.to(where.device)
     play.measure, seconds_of_look = watching(teacher, images)
     if run.minutes is not None:
@@ -78,11 +92,10 @@ def carry_out(
                 f"{budget.reserve:.0f} s; give more `minutes`"
             )
     try:
-        played = play(teacher.network, student)
+        return play(teacher.network, student)
     except Stopped as stop:
         kept = f"; its state is saved in {task.out}; go on with zskt distill --resume {task.out}"
         raise Stopped(f"{stop}{kept if task.out else ''}") from None
-    return ended(task, played, teacher, card, images, where, results)
 
 
 def networks_of(task: Task, where: Where, tell: Tell) -> tuple[Teacher, nn.Module, str | None]:
@@ -203,6 +216,8 @@ def _open(play: Play, task: Task, card: Card, settings: dict[str, Any], overwrit
         folder, card, settings, play.normalisation, resumed=task.resumed, overwrite=overwrite
     )
     play.memories = folder.memories
+    if folder.holds_run:
+        play.writer.hold()
     if not task.resumed:
         return
     play.saved = folder.state()

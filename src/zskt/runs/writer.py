@@ -9,6 +9,7 @@ from zskt.files import write_atomically
 from zskt.images import Images, Normalisation, sheet
 from zskt.model_file import Card, card_of, write_network
 from zskt.runs.folder import AVERAGE, SOURCE, STUDENT, RunFolder
+from zskt.runs.lock import FolderLock
 from zskt.runs.tensorboard import Board
 
 SHOWN = 32
@@ -20,7 +21,7 @@ class NullWriter:
 
     def _nothing(self, *_: Any, **__: Any) -> None: ...
 
-    begin = record = draw = keep = save = finish = close = _nothing
+    hold = begin = record = draw = keep = save = finish = close = release = _nothing
 
 
 class FolderWriter:
@@ -52,9 +53,16 @@ class FolderWriter:
         self.resumed = resumed
         self.overwrite = overwrite
         self.board = Board(folder.path / "tensorboard")
+        self.lock = FolderLock(folder.path)
+
+    def hold(self) -> None:
+        """Make the folder ours, until `release`: nobody else may write to it."""
+        self.folder.make()
+        self.lock.take()
 
     def begin(self) -> None:
         """Make the folder, or take away what an earlier end of this run left."""
+        self.hold()
         if self.resumed:
             self.folder.reopen()
             self.folder.set_length(self.settings["run"])
@@ -109,6 +117,10 @@ class FolderWriter:
     def close(self) -> None:
         """Write what TensorBoard has left."""
         self.board.close()
+
+    def release(self) -> None:
+        """Others may write to the folder."""
+        self.lock.release()
 
 
 Writer = FolderWriter | NullWriter
