@@ -108,7 +108,12 @@ def test_a_student_that_always_says_the_same_has_failed():
     nearly = target.clone()
     nearly[90:95] = constant[:5]
     assert kappa(target, nearly) == pytest.approx((0.95 - 0.86) / 0.14)
-    assert judged({"leaves_kappa": 0.0, "leaves_agreement": 0.9}).word == "failed"
+    signals = {"leaves_kappa": 0.0, "leaves_agreement": 0.9}
+    assert judged(signals).word == "failed"
+    assert judged({**signals, "blends_kappa": 0.4, "blends_agreement": 0.5}).word == "failed"
+    between = judged({**signals, "blends_kappa": 0.6, "blends_agreement": 0.7})
+    assert between.word == "doubtful"
+    assert "between images that it learnt from on 70%" in between.reason
 
 
 def test_kappa_is_that_of_scikit_learn():

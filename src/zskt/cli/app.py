@@ -16,6 +16,7 @@ from typing import Any
 from cyclopts import App, CycloptsError, Parameter
 from rich.console import Console
 
+from zskt.cli.examples import EXAMPLES
 from zskt.errors import UserError
 
 COMMANDS = {
@@ -41,17 +42,6 @@ COMMANDS = {
 """Each command's job."""
 WITH_METHOD = ("distill", "plan")
 """Commands that have the settings of a method among theirs."""
-EXAMPLES = {
-    "plan": "model.onnx wrn-16-1",
-    "distill": "--teacher model.onnx --student wrn-16-1 --minutes 20 --out runs/student",
-    "report": "runs/student --watch",
-    "evaluate": "runs/student --teacher model.onnx --data cifar10",
-    "compare": "runs/student student.onnx --teacher model.onnx",
-    "export": "runs/student --out student.onnx --int8",
-    "leaderboard": "model.onnx --student wrn-16-1 --minutes 20",
-    "train": "wrn-16-2 --data cifar10 --out runs/teacher",
-}
-"""Words that stand at the end of a command's help."""
 SETTING = re.compile(r"`([a-z][a-z0-9_]*)`")
 """How library sentences name a setting; the command line shows its flag."""
 

@@ -128,14 +128,18 @@ def train(
     stored = load(file, allow_code=True).to(where.device)
     share = accuracy(predict(stored, images.test, images.normalisation), images.test.labels)
     row = {"network": network, "test_accuracy": share, "file_bytes": file.stat().st_size}
-    seconds = time.monotonic() - start
+    seconds, length = time.monotonic() - start, _length(recipe)
     write_result(
         folder.result_file, results, seeds=[recipe.seed], settings=settings, seconds=seconds,
         rows=[row], device=where.name,
     )  # fmt: skip
     finish(out)
-    length = f"{recipe.steps} batches" if recipe.steps else f"{recipe.epochs} epochs"
     return Trained(stored.cpu(), card, file, share, row, seconds, length)
+
+
+def _length(recipe: Recipe) -> str:
+    """In words."""
+    return f"{recipe.steps} batches" if recipe.steps else f"{recipe.epochs} epochs"
 
 
 def _made(

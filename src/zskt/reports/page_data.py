@@ -25,7 +25,10 @@ ABOUT_A_RUN = ("command", "teacher_sha256", "data_dir", "versions", "machine", "
 
 def page_data(facts: RunFacts) -> dict[str, Any]:
     """A run for the page: numbers, texts, and pictures as addresses that hold them."""
-    settings, evaluation = facts.settings, facts.evaluation
+    settings, evaluation = {**facts.settings}, facts.evaluation
+    if Path(settings.get("teacher") or "").is_absolute():
+        # A page is sent to others: it tells no folders of the machine.
+        settings["teacher"] = Path(settings["teacher"]).name
     judged = evaluation["settings"] if evaluation else {}
     changed, others = _settings(settings)
     size = settings.get("input_size")

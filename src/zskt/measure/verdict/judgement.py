@@ -13,6 +13,10 @@ Word = Literal["good", "doubtful", "failed"]
 GOOD = 0.55
 FAILED = 0.05
 """Cohen's kappa on dead leaves, from and below which a run is called so."""
+BETWEEN = 0.5
+"""Cohen's kappa on blends of the run's own images, from which no run is called failed: students of
+methods with a batch-norm prior agree with their teacher on photographs, and on dead leaves hardly.
+"""
 BALANCED = 0.6
 """Entropy of the classes that the run's images show, 0 to 1; below it some are missing."""
 
@@ -36,7 +40,10 @@ def judged(signals: Mapping[str, float]) -> Verdict:
         f"on artificial images that neither has seen, it agrees with its teacher on "
         f"{signals['leaves_agreement']:.0%} (kappa {kappa:.2f}, where 0 is chance and 1 the same)"
     )
-    if kappa < FAILED:
+    between = signals.get("blends_kappa", 0.0)
+    if kappa < FAILED and between >= BETWEEN:
+        reason += f", but between images that it learnt from on {signals['blends_agreement']:.0%}"
+    elif kappa < FAILED:
         return Verdict("failed", reason, "play more rounds, or change the settings")
     if signals.get("balance", 1.0) < BALANCED:
         reason += ", but the images it learnt from left out classes"
