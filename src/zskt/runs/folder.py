@@ -167,8 +167,8 @@ class RunFolder:
     def set_length(self, run: dict[str, Any]) -> None:
         """Write a new length into the settings, if it is another."""
         settings = self.settings()
-        length = {name: run[name] for name in ("rounds", "minutes")}
-        if length.items() <= settings["run"].items():
+        length = {name: run[name] for name in ("rounds", "minutes") if name in run}
+        if length.items() <= settings.get("run", {}).items():
             return
         settings["run"] |= length
         write_atomically(self.settings_file, json.dumps(settings, indent=2) + "\n")

@@ -65,7 +65,7 @@ class FolderWriter:
         self.hold()
         if self.resumed:
             self.folder.reopen()
-            self.folder.set_length(self.settings["run"])
+            self.folder.set_length(self.settings.get("run", {}))
         else:
             self.folder.create(self.settings, overwrite=self.overwrite)
 
