@@ -1,4 +1,4 @@
-# docker build -t zskt .                                     CPU, about 2 GB
+# docker build -t zskt .                                     CPU
 # docker build -t zskt --build-arg TORCH=cu126 .             CUDA 12.6
 # docker run -v "$PWD:/work" zskt distill --teacher model.onnx --student wrn-16-1 --minutes 20 --out student
 FROM python:3.12-slim

@@ -12,11 +12,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from cycle import PAIRS, SIZE, our_rounds
 from zskt.devices import Where, resolve
+from zskt.measure.peak import peak_of
 from zskt.networks import WideResNet
 from zskt.results import write_result
 
@@ -28,17 +28,6 @@ def operations_of_a_round(teacher: WideResNet, student: WideResNet, where: Where
     with FlopCounterMode(display=False) as counter:
         next(rounds)
     return counter.get_total_flops() / 1e9
-
-
-def peak(dtype: torch.dtype, side: int = 4096) -> float:
-    """Giga-operations per second of a large matrix product, the best of five."""
-    one, other = (torch.randn(side, side).to(dtype) for _ in range(2))
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        one @ other
-        seconds.append(time.perf_counter() - start)
-    return 2 * side**3 / 1e9 / min(seconds)
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -54,7 +43,8 @@ def main() -> None:
     asked = arguments()
     start = time.monotonic()
     where = resolve("cpu")
-    peaks = {"bf16": peak(torch.bfloat16), "fp32": peak(torch.float32)}
+    precisions = {"bf16": Where("cpu", "bf16"), "fp32": Where("cpu", "32")}
+    peaks = {name: peak_of(each, side=4096) / 1e9 for name, each in precisions.items()}
     rows = []
     for name in asked.pairs:
         teacher, student = (WideResNet(*size, classes=10) for size in PAIRS[name])

@@ -48,7 +48,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--cifar10", default="cifar10")
     parser.add_argument("--runs", type=Path, default=Path("runs/verdict"))
     parser.add_argument("--also", type=Path, nargs="*", default=[])
-    parser.add_argument("--only", nargs="+", default=["digits", "mnist", "cifar10"])
+    parser.add_argument("--only", nargs="*", default=["digits", "mnist", "cifar10"])
     parser.add_argument("--scale", type=float, default=1.0, help="so many times the rounds")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, help="a file for the result as JSON")

@@ -101,3 +101,18 @@ def test_a_run_by_the_clock_anneals_and_ends_in_time(name, teacher, student):
     assert rates[1:] == sorted(rates[1:], reverse=True)
     assert 0.95 * method.student_learning_rate < max(rates) <= method.student_learning_rate * 1.001
     assert rates[-1] < 0.01 * max(rates)
+
+
+def test_a_run_whose_time_is_over_plays_one_round(tmp_path):
+    import zskt
+
+    budget = Budget(Run(minutes=1), clock := Clock())
+    clock.now += 61
+    teacher, student = (
+        zskt.create(name, classes=10, input_size=SIZE) for name in ("wrn-10-1", "resnet-8")
+    )
+    play = Play(
+        method=quick("noise"), run=budget.run, where=resolve("cpu", "32"), input_size=SIZE,
+        classes=10, budget=budget, progress=False,
+    )  # fmt: skip
+    assert [row["round"] for row in play(teacher, student).history] == [1]

@@ -16,6 +16,7 @@ from cyclopts import CycloptsError
 
 from zskt import Run, TeacherOptions, UserError, distill
 from zskt.cli.app import COMMANDS, make_app
+from zskt.cli.examples import EXAMPLES
 from zskt.experiments import published
 
 ROOT = Path(__file__).parents[1]
@@ -77,6 +78,11 @@ def test_benchmarks_tell_how_to_run_them(file):
     commands = commands_of(f"```\n{text}\n```")
     assert file.stem in [program for program, _ in commands]
     assert not complaints(commands)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_of_the_help_are_commands(name):
+    assert complaint("zskt", [name, *shlex.split(EXAMPLES[name])]) is None
 
 
 def test_wrong_commands_are_found():

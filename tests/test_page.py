@@ -212,3 +212,14 @@ def test_the_pointer_gets_a_value_and_a_click_a_link(opened, runs):
     assert page.locator("output[for=when]").inner_text() == "round 1"
     page.get_by_role("button", name="over minutes").click()
     assert "minutes" in page.get_by_role("button", pressed=True).inner_text()
+
+
+def test_losses_below_zero_are_drawn_too(opened, runs, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(runs[0], run)
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    lines = [json.dumps(row | {"generator_loss": -float(row["round"])}) for row in rows]
+    (run / "metrics.jsonl").write_text("\n".join(lines))
+    page = opened(zskt.report(run).file)
+    legend = page.locator(".chart", has_text="Losses").locator("li", has_text="generator loss")
+    assert legend.locator("output").inner_text() == str(-rows[-1]["round"])

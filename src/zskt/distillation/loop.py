@@ -138,14 +138,15 @@ class Play:
     ) -> None:  # fmt: skip
         """Do the rounds that are left."""
         rounds = self.method.rounds(session)
-        if budget.paused():
+        if budget.round and budget.paused():
             # Nothing is left to do; the networks come from the checkpoint.
             session.players_alone = True
             with suppress(PlayersMade):
                 next(rounds)
             return
         begun = False
-        while not budget.paused():
+        # However little time is left, a new run has a student to judge.
+        while not begun or not budget.paused():
             session.progress = session.fabric.broadcast(budget.progress())
             played = next(rounds)
             assert session.is_ready, "the method yields a round before session.ready()"

@@ -42,6 +42,11 @@ class Run:
             raise UserError("give `rounds` or `minutes`, not both")
 
     @property
+    def has_length(self) -> bool:
+        """Whether a length was asked for."""
+        return self.rounds is not None or self.minutes is not None
+
+    @property
     def total_rounds(self) -> int | None:
         """How many rounds there will be; None where the clock decides."""
         return None if self.minutes is not None else self.rounds or ROUNDS
@@ -54,6 +59,6 @@ class Run:
 
 def of_length(run: Run, method: object) -> Run:
     """A run of the method's usual length, if none was asked for."""
-    if run.rounds is not None or run.minutes is not None:
+    if run.has_length:
         return run
     return replace(run, rounds=getattr(method, "usual_rounds", ROUNDS))

@@ -121,7 +121,7 @@ def distill(
         task = Task(
             teacher=teacher, options=options, student=student, student_arg=student_arg,
             init=student_init, out=out, method=method, run=of_length(run, method), data=data,
-            data_dir=data_dir, length_given=run.rounds is not None or run.minutes is not None,
+            data_dir=data_dir, length_given=run.has_length,
         )  # fmt: skip
     return carry_out(task, budget, overwrite=overwrite, results=results, progress=progress)
 

@@ -52,9 +52,9 @@ def carry_out(
     keep_apart(task.out, task.teacher, task.options.weights, task.init)
     tell: Tell = print if progress else lambda sentence: None
     teacher, student, name = networks_of(task, where, tell)
-    if task.lengthened:
+    if task.resumed and task.length_given:
         tell("From here on the learning rates are those of a run of the new length.")
-    if not task.length_given:
+    if not task.resumed and not task.length_given:
         task = replace(task, run=_of_fitting_length(task, teacher, student, where, tell))
     run = budget.run = replace(task.run, precision=where.precision)
     images = None if task.data is None else data_of(task.data, task.data_dir)
@@ -193,13 +193,13 @@ def check_memory(
     size = teacher.card.input_size
     made = at_once(getattr(task.method, "image_batch_size", 1), size)
     batch = max(getattr(task.method, "batch_size", 1), made)
-    fixed = estimated_bytes(teacher.network, student, size, 0)
     needed = estimated_bytes(teacher.network, student, size, batch)
     if needed > MUCH_MEMORY:
         tell(f"A round needs about {needed / 1e9:.1f} GB, less with a smaller batch size.")
     free = free_bytes(where.device)
     if free is None or needed <= free:
         return
+    fixed = estimated_bytes(teacher.network, student, size, 0)
     fits = int(batch * (free - fixed) / max(needed - fixed, 1))
     advice = f"take batches of {fits} images" if fits > 0 else "take a smaller student"
     raise UserError(
@@ -225,7 +225,7 @@ def _open(play: Play, task: Task, card: Card, settings: dict[str, Any], overwrit
     whole = (folder.path / STUDENT).exists()
     if play.saved and play.run.until and play.run.until < done + (not whole):
         raise UserError(f"{folder.path} is already at round {done}; give a later `until`")
-    if play.saved and task.lengthened:
+    if play.saved and task.length_given:
         budget = Budget(play.run)
         budget.resume(done, play.saved["seconds"])
         if budget.over():

@@ -39,9 +39,8 @@ class Task:
     """Of the teacher's file, if it has to be a certain one."""
     resumed: bool = False
     length_given: bool = True
-    """If not, the run's may be shortened."""
-    lengthened: bool = False
-    """Whether a run that is gone on with was given another length."""
+    """Whether the length was asked for: if not, a new run may be shortened, and one that is gone on
+    with keeps its own."""
 
     def settings(self) -> dict[str, Any]:
         """The part of a run's settings that is neither the method's nor the run's."""
@@ -94,9 +93,8 @@ def _task(
     numbers = {**settings["run"], "device": None, "precision": None}
     if not all(isinstance(value, int | float | None) for value in numbers.values()):
         raise TypeError(numbers)
-    lengthened = run.rounds is not None or run.minutes is not None
     own = Run(**settings["run"])
-    if lengthened:
+    if run.has_length:
         own = replace(own, rounds=run.rounds, minutes=run.minutes)
     return Task(
         teacher=teacher, options=options, student=student,
@@ -106,5 +104,6 @@ def _task(
         run=replace(own, until=run.until, device=run.device),
         data=settings["data"],
         data_dir=data_dir if data_dir != Path("data") else Path(settings["data_dir"]),
-        digest=settings["teacher_sha256"], resumed=True, lengthened=lengthened,
+        digest=settings["teacher_sha256"], resumed=True,
+        length_given=run.has_length,
     )  # fmt: skip

@@ -4,7 +4,6 @@ After it, `huggingface-cli upload REPO RUN` puts a student online with where it 
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from zskt.images import size_in_words
@@ -48,7 +47,7 @@ def model_card(facts: RunFacts) -> str:
         f"{card.classes} classes, {settings['student_parameters']:,} parameters. It was distilled "
         "from a teacher without any data.",
         _use(card),
-        f"## Teacher\n\n`{_teacher(settings)}`, SHA-256 `{settings['teacher_sha256']}`.",
+        f"## Teacher\n\n`{facts.teacher}`, SHA-256 `{settings['teacher_sha256']}`.",
         f"## How\n\n{method_title(settings['method'])}. Versions: {versions}.",
         "| setting | value |\n| --- | --- |\n"
         + "\n".join(f"| {name.replace('_', ' ')} | {value} |" for name, value in shown.items()),
@@ -58,12 +57,6 @@ def model_card(facts: RunFacts) -> str:
         f"## Limits\n\n{LIMITS}",
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _teacher(settings: dict[str, Any]) -> str:
-    """The teacher's name, without folders of the machine."""
-    given = str(settings["teacher"])
-    return Path(given).name if Path(settings["teacher_path"]).is_absolute() else given
 
 
 def _use(card: Card) -> str:

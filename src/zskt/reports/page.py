@@ -44,11 +44,8 @@ def page_of(runs: Sequence[RunFacts], *, watched: bool = False) -> str:
         runs: one, or several to lay over each other.
         watched: the page reads itself anew every few seconds.
     """
-    data = {"runs": [page_data(run) for run in runs]}
-    if len(runs) > 1:
-        for run in data["runs"]:
-            # Beside each other, runs show numbers alone.
-            run |= {"samples": [], "beliefs": []}
+    # Beside each other, runs show numbers alone.
+    data = {"runs": [page_data(run, pictures=len(runs) == 1) for run in runs]}
     names = " and ".join(run.path.name for run in runs)
     return SHELL.format(
         title=escape(f"{names} - zskt"),

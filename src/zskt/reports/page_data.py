@@ -23,12 +23,10 @@ ABOUT_A_RUN = ("command", "teacher_sha256", "data_dir", "versions", "machine", "
 """Settings that nobody chooses."""
 
 
-def page_data(facts: RunFacts) -> dict[str, Any]:
-    """A run for the page: numbers, texts, and pictures as addresses that hold them."""
-    settings, evaluation = {**facts.settings}, facts.evaluation
-    if Path(settings.get("teacher") or "").is_absolute():
-        # A page is sent to others: it tells no folders of the machine.
-        settings["teacher"] = Path(settings["teacher"]).name
+def page_data(facts: RunFacts, *, pictures: bool = True) -> dict[str, Any]:
+    """A run for the page: numbers, texts and, if asked, pictures as addresses that hold them."""
+    settings: dict[str, Any] = {**facts.settings, "teacher": facts.teacher}
+    evaluation = facts.evaluation
     judged = evaluation["settings"] if evaluation else {}
     changed, others = _settings(settings)
     size = settings.get("input_size")
@@ -48,11 +46,13 @@ def page_data(facts: RunFacts) -> dict[str, Any]:
         "networks": evaluation["rows"] if evaluation else [],
         "data": judged.get("data"),
         "metrics": _columns(facts.metrics),
-        "samples": [_sample(file, size) for file in facts.sheets],
+        "samples": [_sample(file, size) for file in facts.sheets if pictures],
         "classes": _classes(facts, judged.get("class_names")),
         "class_names": judged.get("class_names"),
         "confusion": judged.get("confusion"),
-        "beliefs": [_address(file.read_bytes(), "png") for file in _belief_pictures(facts.path)],
+        "beliefs": [
+            _address(file.read_bytes(), "png") for file in _belief_pictures(facts.path) if pictures
+        ],
         "changed": changed,
         "settings": others,
         "command": settings.get("command"),

@@ -48,6 +48,13 @@ class RunFacts:
         )
 
     @property
+    def teacher(self) -> str | None:
+        """The teacher's name, without folders of the machine."""
+        given = self.settings.get("teacher")
+        place = Path(self.settings.get("teacher_path") or "")
+        return Path(given).name if given and place.is_absolute() else given
+
+    @property
     def last(self) -> dict[str, Any]:
         """The last recorded row."""
         return self.metrics[-1]

@@ -19,7 +19,7 @@ function make(tag, attributes = {}, ...children) {
 }
 const share = (value) => (100 * value).toFixed(2) + " %";
 const whole = (value) => Number(value).toLocaleString("en");
-const base = (text) => String(text).split("/").at(-1).replace(/\.safetensors$/, "");
+const base = (text) => String(text).replace(/\.safetensors$/, "");
 const words = (name) => name.replaceAll("_", " ");
 const short = (value) => (value === null || value === undefined ? "–" : Number(value.toPrecision(4)).toString());
 function plain(value) {
@@ -115,17 +115,18 @@ function Chart(spec, home) {
     const minutes = axis === "minutes";
     const tables = spec.series.map(({ run, y }) => {
       const x = minutes ? run.metrics.seconds.map((each) => each / 60) : steps(run);
-      const kept = y.map((value, i) => [x[i], value]).filter(([, value]) => value !== null && (!spec.log || value > 0));
+      const kept = y.map((value, i) => [x[i], value]).filter(([, value]) => value !== null);
       return [kept.map(([at]) => at), kept.map(([, value]) => value)];
     });
-    const positive = spec.log && tables.every(([, y], i) => y.length === spec.series[i].y.filter((v) => v !== null).length);
+    // A generator that ascends has losses below zero, which no logarithm shows.
+    const logarithmic = spec.log && tables.every(([, y]) => y.every((value) => value > 0));
     const all = tables.length === 1 ? tables[0] : uPlot.join(tables);
     const grid = { stroke: ink("--line"), width: 1 };
     const look = { stroke: ink("--quiet"), grid, ticks: grid, font: "12px system-ui" };
     plot = new uPlot({
       width: Math.max(240, place.clientWidth || box.clientWidth), height: 260,
       legend: { show: false }, cursor: { drag: { x: true, y: false } },
-      scales: { x: { time: false }, y: positive ? { distr: 3 } : {} },
+      scales: { x: { time: false }, y: logarithmic ? { distr: 3 } : {} },
       axes: [{ ...look, label: minutes ? "minutes" : unit(spec.series[0].run), labelSize: 22, labelFont: "12px system-ui" }, { ...look, size: 62 }],
       series: [{}, ...spec.series.map((each, i) => ({
         label: each.label, stroke: colour(i), width: 2, dash: DASHES[i % 6], spanGaps: true, show: shown[i],
