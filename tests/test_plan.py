@@ -135,3 +135,10 @@ def test_the_command_prints_the_plan(capsys, tmp_path):
     assert "for 12 rounds: 480 images made, 480 taught from." in told
     assert "--minutes 20 would buy" in told
     assert (tmp_path / "plan.json").is_file()
+
+
+@pytest.mark.parametrize("seconds", [-1, "nan", "inf"])
+def test_a_trial_that_would_not_end_is_refused(capsys, seconds):
+    teacher = "src/zskt/assets/digits-teacher.safetensors"
+    assert command("plan", teacher, "wrn-10-1", "--seconds", seconds) == 2
+    assert "--seconds must be zero or above" in capsys.readouterr().err

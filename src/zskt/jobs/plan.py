@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from zskt.devices import resolve
 from zskt.distillation.run import Run, of_length
+from zskt.errors import UserError
 from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
 from zskt.methods.replay import Replay
@@ -101,6 +102,8 @@ def plan(
     Raises:
         UserError: if `zskt distill` would refuse the networks.
     """
+    if not 0 <= seconds < float("inf"):
+        raise UserError(f"`seconds` must be zero or above, not {seconds}")
     options.check(teacher)
     where = resolve(run.device, run.precision)
 

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from zskt.files import write_atomically
+from zskt.files import make_folder, write_atomically
 from zskt.reports.page_data import page_data
 from zskt.runs.facts import RunFacts
 
@@ -63,7 +63,7 @@ def write_page(path: Path, runs: Sequence[Path], *, watched: bool = False) -> Pa
         UserError: if a folder holds no run.
     """
     text = page_of([RunFacts.read(run) for run in runs], watched=watched)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_atomically(path, text)
     return path
 
