@@ -1,8 +1,10 @@
 """Whole runs with foreign teachers: an ONNX file, a network of another library, a transformer.
 
     uv run python benchmarks/any_teacher.py --out results/teachers.json
+    uv run python benchmarks/any_teacher.py --method replay --out results/teachers-replay.json
 
-What is finished is not repeated, a distillation that was cut short goes on.
+The first plays the method of 2019, the second ours for as many minutes as that took. What is finished
+is not repeated, a distillation that was cut short goes on.
 """
 
 import argparse
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import zskt
-from zskt import ZSKT, Recipe, Run, TeacherOptions
+from zskt import ZSKT, Recipe, Replay, Run, TeacherOptions
 from zskt.cli.tables import print_table
 from zskt.devices import resolve
 from zskt.results import write_result
@@ -21,6 +23,8 @@ from zskt.results import write_result
 VIT = ("patch_size=2", "depth=4", "embed_dim=64", "num_heads=4")
 RESNET = ("channels=(32,64,128,256)", "output_stride=8")
 DENSENET = ("growth_rate=16", "block_config=(6,6,6)")
+MINUTES = {"from-onnx": 4, "from-resnet": 34, "from-vit": 11}
+"""What the published method took for its rounds, on two threads."""
 
 
 def trained(
@@ -44,16 +48,22 @@ def distilled(
     run: Run,
     **options: Any,
 ) -> Path:
-    """The folder of a student."""
-    out = asked.runs / name
+    """The folder of a student: of the published method, or of ours in as much time."""
+    out = asked.runs / (name if asked.method == "zskt" else f"{name}-{asked.method}")
     if (out / "result.json").exists():
         return out
     if (out / "settings.json").exists():
         zskt.distill(resume=out, run=Run(device=asked.device))
         return out
-    lengths = {each: scaled(getattr(run, each), asked) for each in ("rounds", "evaluate_every")}
-    run = replace(run, device=asked.device, **lengths)
-    zskt.distill(teacher, student, out=out, method=method, run=run, **options)
+    if asked.method == "replay":
+        played = Replay()
+        run = Run(minutes=MINUTES[name] * asked.scale, device=asked.device)
+    else:
+        assert run.rounds is not None
+        assert run.evaluate_every is not None
+        rounds, every = scaled(run.rounds, asked), scaled(run.evaluate_every, asked)
+        played, run = method, replace(run, rounds=rounds, evaluate_every=every, device=asked.device)
+    zskt.distill(teacher, student, out=out, method=played, run=run, **options)
     return out
 
 
@@ -152,6 +162,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--mnist", default="mnist")
     parser.add_argument("--cifar10", default="cifar10")
     parser.add_argument("--runs", type=Path, default=Path("runs/teachers"))
+    parser.add_argument("--method", choices=("zskt", "replay"), default="zskt")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--scale", type=float, default=1.0, help="so many times the length")
     parser.add_argument("--device", default="auto")
@@ -173,7 +184,12 @@ def main() -> None:
         cases[name] = dict(zip(("teacher", "student"), kept, strict=True))
     print_table(rows)
     if asked.out is not None:
-        settings = {"scale": asked.scale, "device": where.name, "cases": cases}
+        settings = {
+            "method": asked.method,
+            "scale": asked.scale,
+            "device": where.name,
+            "cases": cases,
+        }
         seconds = sum(row["teacher_seconds"] + row["student_seconds"] for row in rows)
         write_result(
             asked.out, seeds=[0], settings=settings, seconds=seconds, rows=rows, device=where.name
