@@ -3,8 +3,8 @@
     uv run python benchmarks/any_teacher.py --out results/teachers.json
     uv run python benchmarks/any_teacher.py --method replay --out results/teachers-replay.json
 
-The first plays the method of 2019, the second ours for as many minutes as that took. What is finished
-is not repeated, a distillation that was cut short goes on.
+The first plays the method of 2019, the second ours for as many minutes as that took. What is
+finished is not repeated, a distillation that was cut short goes on.
 """
 
 import argparse
