@@ -8,6 +8,7 @@ from zskt.devices import resolve
 from zskt.distillation.budget import Budget
 from zskt.distillation.loop import Play
 from zskt.methods import METHODS
+from zskt.runs.writer import NullWriter
 
 
 class Clock:
@@ -72,7 +73,7 @@ def test_until_pauses_but_does_not_end():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_run_by_the_clock_anneals_and_ends_in_time(name, teacher, student):
-    """Each look takes a second and each round three, of a minute with fifteen kept for the end."""
+    """A look takes a second and a round three, of a minute with fifteen kept for the end."""
     clock, method = Clock(), quick(name, batch_size=4)
     run = Run(minutes=1, device="cpu", precision="32", record_every=1)
     budget = Budget(run, clock)
@@ -93,14 +94,43 @@ def test_a_run_by_the_clock_anneals_and_ends_in_time(name, teacher, student):
         budget=budget, measure=measure, progress=False,
     )  # fmt: skip
     rows = part(teacher, student).history
-    # Twelve rounds of four seconds; the last one begins before 45 and ends with its look at 48.
-    assert [row["round"] for row in rows] == list(range(1, 13))
+    # Looks take a tenth of the time at most: after rounds 1, 3, 6, 9 and 12, and at the end, 48.
+    assert [row["round"] for row in rows] == list(range(1, 15))
     assert budget.seconds == 48
     rates = [row["student_learning_rate"] for row in rows]
     # Some methods begin with a warm-up, which the first round belongs to.
     assert rates[1:] == sorted(rates[1:], reverse=True)
     assert 0.95 * method.student_learning_rate < max(rates) <= method.student_learning_rate * 1.001
     assert rates[-1] < 0.01 * max(rates)
+
+
+def test_a_look_in_which_the_time_runs_out_is_the_last(teacher, student):
+    budget = Budget(Run(minutes=1, record_every=1), clock := Clock())
+    looks, finished = [], []
+
+    def measure(number, network):
+        clock.now += 61
+        looks.append(number)
+        return {"student_accuracy": 0.5}
+
+    class Kept(NullWriter):
+        def finish(self, *networks):
+            finished.append(networks)
+
+    class Slow:
+        def rounds(self, session):
+            for each in quick("noise").rounds(session):
+                clock.now += 4
+                yield each
+
+    play = Play(
+        method=Slow(), run=budget.run, where=resolve("cpu", "32"), input_size=SIZE,
+        classes=10, budget=budget, measure=measure, writer=Kept(), progress=False,
+    )  # fmt: skip
+    rows = play(teacher, student).history
+    assert [row["student_accuracy"] for row in rows] == [0.5]
+    assert looks == [1]
+    assert len(finished) == 1
 
 
 def test_a_run_whose_time_is_over_plays_one_round(tmp_path):

@@ -1,9 +1,13 @@
 """How far a run is, by its rounds or by the clock, and when it ends."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 from zskt.distillation.run import Run
+
+LOOKING = 0.1
+"""Most of a run by the clock that looks at a test set may take, but for the last."""
 
 
 class Budget:
@@ -26,17 +30,13 @@ class Budget:
         self._started = clock()
         self._spent = 0.0
         self._passed = (0.0, 0.0)
+        self._looked = 0.0
 
     def resume(self, round: int, seconds: float) -> None:
         """Go on after a round, earlier parts of the run having taken so many seconds."""
         self.round = round
         self._spent = seconds
         self._passed = (self.progress(), self.progress())
-
-    @property
-    def looks(self) -> int:
-        """At a test set, if there is one; of a run by the clock they take some of the time."""
-        return 100 if self.run.minutes is None else 20
 
     @property
     def seconds(self) -> float:
@@ -62,6 +62,24 @@ class Budget:
             return self.round * parts // total > (self.round - 1) * parts // total
         before, after = self._passed
         return int(after * parts) > int(before * parts)
+
+    def look_due(self) -> bool:
+        """Whether it is time to look at a test set and at what both networks say of the images."""
+        if self.paused():
+            return True
+        if every := self.run.evaluate_every:
+            return self.round % every == 0
+        if self.run.minutes is None:
+            return self.crossed(100)
+        # Looks take some of the time, on a large test set much of it.
+        return self.crossed(20) and self._looked <= LOOKING * self.seconds
+
+    @contextmanager
+    def looking(self) -> Generator[None]:
+        """Count the seconds of a look."""
+        start = self._clock()
+        yield
+        self._looked += self._clock() - start
 
     def over(self) -> bool:
         """Whether the whole run is done."""

@@ -144,9 +144,9 @@ class Play:
             with suppress(PlayersMade):
                 next(rounds)
             return
-        begun = False
+        begun = last = False
         # However little time is left, a new run has a student to judge.
-        while not begun or not budget.paused():
+        while not last:
             session.progress = session.fabric.broadcast(budget.progress())
             played = next(rounds)
             assert session.is_ready, "the method yields a round before session.ready()"
@@ -157,16 +157,21 @@ class Play:
                 self.writer.begin()
                 self._tell_memory(session, line)
             average.follow(budget.expected_rounds())
-            due = session.fabric.broadcast(self._due(budget, stop))
-            self._do(due, budget, session, average, played, line)
-            if due.stop and not due.last:
+            look = session.fabric.broadcast(budget.look_due())
+            with budget.looking():
+                judged = (
+                    self.measure(budget.round, session.student) if look and self.measure else {}
+                )
+            # Decided after the look, in which the time may have run out.
+            due = session.fabric.broadcast(self._due(budget, stop, look))
+            self._do(due, budget, session, average, played, judged, line)
+            last = due.last
+            if due.stop and not last:
                 raise Stopped(f"stopped after round {budget.round}")
 
-    def _due(self, budget: Budget, stop: StopRequest) -> Due:
+    def _due(self, budget: Budget, stop: StopRequest, look: bool) -> Due:
         """What the process that decides finds due."""
-        number, every = budget.round, self.run.evaluate_every
-        last = budget.paused()
-        look = last or (number % every == 0 if every else budget.crossed(budget.looks))
+        number, last = budget.round, look and budget.paused()
         save = last or stop.made or budget.seconds - self.last_save >= self.run.save_seconds
         return Due(
             look=look, record=look or number % self.run.record_every == 0,
@@ -176,20 +181,15 @@ class Play:
 
     def _do(
         self, due: Due, budget: Budget, session: Session, average: MovingAverage, played: Round,
-        line: ProgressLine,
+        judged: dict[str, float], line: ProgressLine,
     ) -> None:  # fmt: skip
         """Record, draw, keep and save what is due."""
         number = budget.round
-        judged = self.measure(number, session.student) if self.measure and due.look else {}
         if due.record:
             row = self.history.row(
-                number,
-                played,
-                judged,
-                counts=session.counts,
-                seconds=budget.seconds,
+                number, played, judged, counts=session.counts, seconds=budget.seconds,
                 with_histograms=due.look,
-            )
+            )  # fmt: skip
             self.writer.record(row)
             line.show(row)
         line.advance(number, budget.progress())
