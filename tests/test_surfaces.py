@@ -10,7 +10,8 @@ import pytest
 from cyclopts import Parameter
 
 import zskt
-from zskt.cli.app import COMMANDS, WITH_METHOD, make_app, with_flags
+from zskt.cli.app import COMMANDS, WITH_METHOD, make_app
+from zskt.cli.complaints import with_flags
 from zskt.methods import DEFAULT, METHODS, method_class
 
 IN_PYTHON = {"list": "list_names"}

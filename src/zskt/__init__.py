@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from zskt.jobs.noise_predictions import noise_predictions as noise_predictions
     from zskt.jobs.plan import plan as plan
     from zskt.jobs.report import report as report
+    from zskt.jobs.run_file import read_run_file as read_run_file
     from zskt.jobs.synthesize import synthesize as synthesize
     from zskt.jobs.toy import toy as toy
     from zskt.jobs.train import train as train
@@ -94,6 +95,7 @@ _HOME = {
     "load_weights": "zskt.model_file",
     "noise_predictions": "zskt.jobs.noise_predictions",
     "plan": "zskt.jobs.plan",
+    "read_run_file": "zskt.jobs.run_file",
     "report": "zskt.jobs.report",
     "reproduce": "zskt.experiments.reproduce",
     "synthesize": "zskt.jobs.synthesize",

@@ -7,15 +7,14 @@ takes seconds, and neither `zskt --help` nor a wrong argument may.
 
 import logging
 import os
-import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 from cyclopts import App, CycloptsError, Parameter
-from rich.console import Console
 
+from zskt.cli.complaints import complain
 from zskt.cli.examples import EXAMPLES
 from zskt.errors import UserError
 
@@ -42,8 +41,6 @@ COMMANDS = {
 """Each command's job."""
 WITH_METHOD = ("distill", "plan")
 """Commands that have the settings of a method among theirs."""
-SETTING = re.compile(r"`([a-z][a-z0-9_]*)`")
-"""How library sentences name a setting; the command line shows its flag."""
 
 
 def make_app(words: Sequence[str]) -> App:
@@ -55,17 +52,22 @@ def make_app(words: Sequence[str]) -> App:
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative_iterable=()),
     )
+    whole = not words or words[0] not in COMMANDS
     for name, place in COMMANDS.items():
-        job: Any = place
-        if not words or words[0] not in COMMANDS:
-            # The list of commands has the first line of each.
-            job = job_at(place)
-        elif name == words[0] and name in WITH_METHOD:
+        # The list of commands has the first line of each, and a shell completes all their options.
+        job: Any = job_at(place) if whole else place
+        config = None
+        if name in WITH_METHOD and (whole or name == words[0]):
             from zskt.cli.method import with_method
 
-            job = with_method(job_at(place), words)
+            job, config = with_method(job_at(place), words)
         example = f"Example: zskt {name} {EXAMPLES[name]}" if name in EXAMPLES else None
-        app.command(job, name=name, result_action=shown_by(name), help_epilogue=example)
+        show = shown_by(name)
+        app.command(job, name=name, result_action=show, help_epilogue=example, config=config)
+    if whole:
+        from zskt.cli.completion import NAME, installer
+
+        app.command(installer(app), name=NAME)
     return app
 
 
@@ -100,28 +102,17 @@ def main() -> None:
         # The reader of our output has gone, as in `zskt list | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (UserError, CycloptsError) as error:
-        _complain(" ".join(str(error).split()))
+        complain(" ".join(str(error).split()))
         sys.exit(2)
     except RuntimeError as error:
         # Torch's class is not imported here, where most commands have not needed torch yet.
         if type(error).__name__ != "OutOfMemoryError":
             raise
-        _complain("out of memory on the device; take a smaller --batch-size or --device cpu")
+        complain("out of memory on the device; take a smaller --batch-size or --device cpu")
         sys.exit(2)
     except OSError as error:
-        _complain(f"{error.filename or 'a file'}: {error.strerror or error}")
+        complain(f"{error.filename or 'a file'}: {error.strerror or error}")
         sys.exit(2)
     except KeyboardInterrupt as stop:
-        _complain(str(stop) or "stopped")
+        complain(str(stop) or "stopped")
         sys.exit(130)
-
-
-def with_flags(sentence: str) -> str:
-    """A sentence of the library with its settings as flags: `batch_size` is --batch-size."""
-    return SETTING.sub(lambda found: "--" + found[1].replace("_", "-"), sentence)
-
-
-def _complain(sentence: str) -> None:
-    Console(file=sys.stderr, soft_wrap=True).print(
-        f"zskt: {with_flags(sentence)}", markup=False, highlight=False
-    )

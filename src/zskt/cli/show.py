@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from zskt.cli.app import with_flags
+from zskt.cli.complaints import with_flags
 from zskt.cli.tables import print_columns, print_rows, print_table
 from zskt.errors import UserError
 from zskt.experiments.leaderboard import Board
@@ -36,8 +36,11 @@ def demo(result: Demonstrated) -> None:
         print(f"untrained: accuracy {row['untrained_accuracy']:.2%}")
 
 
-def distill(result: Distilled) -> None:
-    """Where the student is and how good it seems."""
+def distill(result: Distilled | Plan) -> None:
+    """Where the student is and how good it seems; of a dry run its plan."""
+    if isinstance(result, Plan):
+        print(*result.lines, sep="\n")
+        return
     last = result.history[-1]["round"]
     if result.folder is not None:
         print(f"student: {result.folder / 'student.safetensors'} after {last} rounds")

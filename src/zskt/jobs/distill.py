@@ -63,10 +63,13 @@ def distill(
     data: arg.Data | None = None,
     data_dir: arg.DataDir = Path("data"),
     overwrite: arg.Overwrite = False,
+    dry_run: bool = False,
     results: arg.Results = None,
     progress: arg.Progress = True,
 ) -> Distilled:
     """Train a student to match a teacher without any data.
+
+    On the command line a run file may stand first: `zskt distill runs/old/run.toml --out NEW`.
 
     Args:
         teacher: A model file, the run folder of `zskt train`, an .onnx, TorchScript .pt or
@@ -85,9 +88,12 @@ def distill(
         run: Settings of the run. Without a length it is the method's usual one, and at most an
             hour; `zskt plan` tells beforehand.
         data: A test set to watch the student on; nothing is learnt from it.
+        dry_run: Check everything, tell what the run would take and make, as `zskt plan` does, and
+            stop there; nothing is written.
 
     Returns:
-        The student with the other networks, the recorded metrics and a verdict.
+        The student with the other networks, the recorded metrics and a verdict; of a dry run the
+        `zskt.jobs.plan.Plan` instead.
 
     Raises:
         UserError: for networks that do not fit the input size or each other, a folder in use, a
@@ -106,12 +112,15 @@ def distill(
             "`resume` takes the run's own settings; besides it, only `rounds` or `minutes`, "
             "`until`, `device`, `teacher`, `data_dir` and `allow_code` may be given"
         )
+    if dry_run and resume is not None:
+        raise UserError("`dry_run` is for a new run; leave it out, or `resume`")
+    _check_no_run_file(teacher)
     options.check(teacher)
     if out is not None:
         RunFolder(out).check("distill", overwrite=overwrite)
     resolve(run.device)
 
-    from zskt.jobs.distill_run import carry_out
+    from zskt.jobs.distill_run import carry_out, rehearsed
     from zskt.jobs.task import Task, task_of_run
 
     if resume is not None:
@@ -123,9 +132,21 @@ def distill(
             init=student_init, out=out, method=method, run=of_length(run, method), data=data,
             data_dir=data_dir, length_given=run.has_length,
         )  # fmt: skip
+    if dry_run:
+        # Who asks for a plan knows that there is no student.
+        return rehearsed(task, progress=progress)  # ty: ignore
     return carry_out(task, budget, overwrite=overwrite, results=results, progress=progress)
 
 
 def _only_how(run: Run) -> bool:
     """Whether nothing is asked for but how far and where to go."""
     return replace(run, until=None, device="auto", rounds=None, minutes=None) == Run()
+
+
+def _check_no_run_file(teacher: Any) -> None:
+    """Raise a `UserError` for a run file in the place of a teacher."""
+    if isinstance(teacher, str | Path) and Path(teacher).suffix == ".toml":
+        raise UserError(
+            f"{teacher} is no teacher; put a run file first on the command line, or give what "
+            "zskt.read_run_file reads of it"
+        )

@@ -6,7 +6,7 @@ judge and write                         distill_end.py
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,12 @@ from zskt.errors import UserError
 from zskt.images import at_once
 from zskt.jobs.distill import Distilled
 from zskt.jobs.distill_end import ended, seconds_of_end, watching
-from zskt.jobs.loading import data_of, described, keep_apart, name_of
-from zskt.jobs.plan import busy, fitted, plan_of, trial_of
+from zskt.jobs.distill_settings import settings_of
+from zskt.jobs.loading import data_of, keep_apart
+from zskt.jobs.plan import Plan, busy, fitted, plan_of, trial_of
 from zskt.jobs.task import Task
-from zskt.model_file import Card, load_weights, parameters
+from zskt.measure.contenders import check_fits
+from zskt.model_file import Card, load_weights
 from zskt.networks import architecture_of, create
 from zskt.networks.compatibility import count_classes
 from zskt.networks.factory import parsed
@@ -67,12 +69,28 @@ def carry_out(
     check_memory(task, teacher, student, where, tell)
     try:
         if task.out is not None:
-            settings = _settings(task, teacher, student, name, run, where)
+            settings = settings_of(task, teacher, student, name, run, where)
             _open(play, task, card, settings, overwrite)
         played = _played(play, task, teacher, student, images)
         return ended(task, played, teacher, card, images, where, results)
     finally:
         play.writer.release()
+
+
+def rehearsed(task: Task, *, progress: bool) -> Plan:
+    """What a new run would take and make: all that it does before its first round, and a trial."""
+    where = resolve(task.run.device, task.run.precision)
+    keep_apart(task.out, task.teacher, task.options.weights, task.init)
+    tell: Tell = print if progress else lambda sentence: None
+    teacher, student, _ = networks_of(task, where, tell)
+    if task.data is not None:
+        check_fits(data_of(task.data, task.data_dir).test, teacher.card)
+    check_memory(task, teacher, student, where, tell)
+    trial = trial_of(task, teacher, student, where, TRIAL_SECONDS)
+    plan = plan_of(trial, task.run, where)
+    if task.length_given:
+        return plan
+    return plan_of(trial, fitted(plan, task.run, UNASKED_MINUTES), where)
 
 
 def _played(
@@ -155,31 +173,6 @@ def _student(task: Task, teacher: Teacher, tell: Tell) -> tuple[nn.Module, str |
     if task.init is not None:
         load_weights(task.init, student)
     return student, name
-
-
-def _settings(
-    task: Task, teacher: Teacher, student: nn.Module, name: str | None, run: Run, where: Where
-) -> dict[str, Any]:
-    """Everything that was set, for the run folder."""
-    settings = {
-        "teacher_sha256": teacher.digest,
-        "teacher_path": _resolved(teacher.source),
-        "data_dir": str(task.data_dir.resolve()),
-        **task.settings(),
-        "student": name or name_of(task.student),
-        "student_parameters": parameters(student),
-        "method_settings": asdict(task.method),  # ty: ignore
-        "run": asdict(run),
-        "input_size": teacher.card.input_size,
-    }
-    return described("distill", settings, where)
-
-
-def _resolved(source: str) -> str:
-    """A place that means the same from another folder."""
-    hub = "hf:" if source.startswith("hf:") else ""
-    place = Path(source.removeprefix(hub))
-    return f"{hub}{place.resolve()}" if place.exists() else source
 
 
 def check_memory(

@@ -1,6 +1,7 @@
 """A run on disk: settings, metrics, sample sheets, networks and a checkpoint in one folder.
 
 settings.json             everything that was set, versions, machine, the command that made it
+run.toml                  of a distillation: its settings as `zskt distill` takes them again
 metrics.jsonl             one JSON object per recorded round
 samples/round-000100.png  images that the student learnt from; .json: what was said of them
 snapshots/                what the method draws its images with, as it was
@@ -20,6 +21,7 @@ from typing import Any
 
 from zskt.errors import UserError
 from zskt.files import TEMPORARY, write_atomically
+from zskt.runs.run_file import RUN_FILE, run_file_text
 
 STUDENT = "student.safetensors"
 AVERAGE = "student-average.safetensors"
@@ -98,7 +100,7 @@ class RunFolder:
         self.check(settings["command_name"], overwrite=overwrite)
         self.make()
         self._clear()
-        write_atomically(self.settings_file, json.dumps(settings, indent=2) + "\n")
+        self._write_settings(settings)
 
     def make(self) -> None:
         """Make the folder: before long work, so that a place that cannot be written shows early."""
@@ -171,6 +173,12 @@ class RunFolder:
         if length.items() <= settings.get("run", {}).items():
             return
         settings["run"] |= length
+        self._write_settings(settings)
+
+    def _write_settings(self, settings: dict[str, Any]) -> None:
+        """The settings, and before them the file that a distillation is done again by."""
+        if "method_settings" in settings:
+            write_atomically(self.path / RUN_FILE, run_file_text(settings))
         write_atomically(self.settings_file, json.dumps(settings, indent=2) + "\n")
 
     def write_result(self, name: str, text: str) -> None:
