@@ -16,6 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from zskt.cli.complaints import complain
 from zskt.cli.examples import EXAMPLES
+from zskt.cli.help import shown_help
 from zskt.errors import UserError
 
 COMMANDS = {
@@ -50,7 +51,8 @@ def make_app(words: Sequence[str]) -> App:
         help="Turn a trained image classifier into a smaller one without any data.",
         version_flags=["--version"],
         suppress_keyboard_interrupt=False,
-        default_parameter=Parameter(negative_iterable=()),
+        default_parameter=Parameter(negative_bool=(), negative_iterable=()),
+        help_formatter=shown_help,
     )
     whole = not words or words[0] not in COMMANDS
     for name, place in COMMANDS.items():

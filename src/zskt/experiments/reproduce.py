@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from zskt.errors import UserError, unknown
 from zskt.jobs import arguments as arg
+from zskt.switches import Either
 
 if TYPE_CHECKING:
     from zskt.data import ImageData
@@ -39,7 +40,7 @@ class Reproduced:
 def reproduce(
     name: str | None = None,
     *,
-    list_: Annotated[bool, Parameter(name="--list", negative="")] = False,
+    list_: Annotated[bool, Parameter(name="--list")] = False,
     data: str | None = None,
     protocol: str | None = None,
     scale: float = 1.0,
@@ -49,7 +50,7 @@ def reproduce(
     teachers: Path | None = None,
     runs: Path = Path("runs/reproduce"),
     out: Path = Path("results"),
-    flips: bool | None = None,
+    flips: Either = None,
     retry: bool = False,
     device: arg.Device = "auto",
     precision: arg.Precision = "auto",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hi
 from cyclopts import Parameter
 
 from zskt import devices
+from zskt.switches import OnByDefault
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,8 +30,8 @@ else:
     Networks = tuple[str, ...]
 
 
-def _help(text: str, **more: str) -> Parameter:
-    return Parameter(help=text, **more)  # ty: ignore
+def _help(text: str) -> Parameter:
+    return Parameter(help=text)
 
 
 Data = Annotated[DataLike, _help("A data set that `zskt list` shows.")]
@@ -41,14 +42,12 @@ Precision = Annotated[
     _help("bf16 autocast, exact 32, or auto: bf16 where the hardware has it."),
 ]
 RunDir = Annotated[Path, _help("The folder to write, with the run and its result.")]
-Overwrite = Annotated[
-    bool, _help("Replace what this command left in the folder or file before.", negative="")
-]
+Overwrite = Annotated[bool, _help("Replace what this command left in the folder or file before.")]
 Results = Annotated[Path | None, _help("A further file for the result as JSON.")]
 AllowCode = Annotated[
-    bool, _help("Run the code that made a network, where a file names the user's own.", negative="")
+    bool, _help("Run the code that made a network, where a file names the user's own.")
 ]
-Progress = Annotated[bool, _help("Show how far it is.")]
+Progress = Annotated[OnByDefault, _help("Whether it is shown how far it is.")]
 Many = Parameter(consume_multiple=True)
 Flat = Parameter(name="*")
 """A group of settings, each an option of its own."""

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from zskt.distillation.schedule import cosine
 from zskt.errors import check_settings
+from zskt.switches import OnByDefault
 
 if TYPE_CHECKING:
     from zskt.distillation.session import Round, Session
@@ -39,8 +40,8 @@ class DFQ:
     """Length of a noise vector."""
     generator_width: int = 128
     """Channels of the generator's first maps."""
-    bounded: bool = True
-    """Keep images between the lowest and the highest pixel, where the normalisation is known."""
+    bounded: OnByDefault = True
+    """Whether images stay between the lowest and the highest pixel, where these are known."""
     student_steps: int = 10
     """Student steps in a round (n_S), each on new images."""
     generator_learning_rate: float = 1e-3

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from zskt.errors import UserError, check_settings
+from zskt.switches import Either, OnByDefault
 
 ADAMW_MOST = 0.05
 """A learning rate above it is one that was meant for SGD."""
@@ -31,13 +32,13 @@ class Recipe:
     """Share of the steps of one cycle that lead up to the peak."""
     momentum: float = 0.9
     """Of SGD."""
-    nesterov: bool = True
+    nesterov: OnByDefault = True
     """Whether the momentum is Nesterov's; the zero-shot paper's is not."""
     weight_decay: float = 5e-4
     """On every parameter."""
     padding: int = 4
     """Images are shifted by up to so many pixels."""
-    flips: bool | None = None
+    flips: Either = None
     """Whether half of the images are mirrored; by default where the data set says it may be."""
     cutout: int = 0
     """Side of a square that is blanked in each image."""
