@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from zskt.jobs.noise_predictions import UniformNoise as UniformNoise
     from zskt.jobs.noise_predictions import noise_predictions as noise_predictions
     from zskt.jobs.plan import plan as plan
+    from zskt.jobs.push import push as push
     from zskt.jobs.report import report as report
     from zskt.jobs.run_file import read_run_file as read_run_file
     from zskt.jobs.synthesize import synthesize as synthesize
@@ -95,6 +96,7 @@ _HOME = {
     "load_weights": "zskt.model_file",
     "noise_predictions": "zskt.jobs.noise_predictions",
     "plan": "zskt.jobs.plan",
+    "push": "zskt.jobs.push",
     "read_run_file": "zskt.jobs.run_file",
     "report": "zskt.jobs.report",
     "reproduce": "zskt.experiments.reproduce",

@@ -35,6 +35,7 @@ COMMANDS = {
     "compare": "zskt.jobs.compare:compare",
     "synthesize": "zskt.jobs.synthesize:synthesize",
     "export": "zskt.jobs.export:export",
+    "push": "zskt.jobs.push:push",
     "inspect": "zskt.jobs.inspect:inspect",
     "noise-predictions": "zskt.jobs.noise_predictions:noise_predictions",
     "list": "zskt.jobs.list:list_names",

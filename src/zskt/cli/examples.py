@@ -7,6 +7,7 @@ EXAMPLES = {
     "evaluate": "runs/student --teacher model.onnx --data cifar10",
     "compare": "runs/student student.onnx --teacher model.onnx",
     "export": "runs/student --out student.onnx --int8",
+    "push": "runs/student NAME/student --private",
     "leaderboard": "model.onnx --student wrn-16-1 --minutes 20",
     "train": "wrn-16-2 --data cifar10 --out runs/teacher",
 }

@@ -19,6 +19,7 @@ from zskt.jobs.inspect import Inspection
 from zskt.jobs.list import Names
 from zskt.jobs.noise_predictions import NoiseCounts
 from zskt.jobs.plan import EXAMPLE_MINUTES, Plan
+from zskt.jobs.push import Pushed
 from zskt.jobs.report import Reported
 from zskt.jobs.synthesize import Synthesized
 from zskt.jobs.toy import Toyed
@@ -132,6 +133,11 @@ def export(result: Exported) -> None:
     print(f"{result.out}: {result.bytes / 1000:,.0f} kB, takes {result.takes}, any batch")
 
 
+def push(result: Pushed) -> None:
+    """Where it lies."""
+    print(f"{result.address}: {', '.join(result.files)}")
+
+
 def inspect(result: Inspection) -> None:
     """The facts; and whether it can teach."""
     print_table([{"what": what, "found": fact} for what, fact in result.facts.items()])
@@ -207,3 +213,4 @@ def list(result: Names) -> None:
         print(title)
         for name, line in entries.items():
             print(f"  {name:<14} {line}")
+    print("Next: zskt demo, or zskt inspect TEACHER, where TEACHER is a file or a name as above.")

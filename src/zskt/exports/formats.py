@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from zskt.errors import UserError
+from zskt.extras import needs_extra
 from zskt.images import Images
 from zskt.measure.accuracy import Logits
 from zskt.teachers.loaded import ABOUT
@@ -22,7 +22,7 @@ from zskt.teachers.onnx_file import run_by_onnxruntime
 def write_onnx(file: Path, network: nn.Module, images: Images, about: str = "{}") -> None:
     """Input `images`, output `logits`, weights inside the file."""
     if any(find_spec(name) is None for name in ("onnx", "onnxruntime", "onnxscript")):
-        raise UserError("ONNX files need an extra; pip install zskt[onnx]")
+        raise needs_extra("ONNX files", "onnx")
     with warnings.catch_warnings(action="ignore"):  # The exporter warns of its own insides.
         torch.onnx.export(
             network, (images,), file, input_names=["images"], output_names=["logits"],

@@ -1,6 +1,6 @@
 """The README.md of a run folder: a model card as the Hugging Face hub reads it.
 
-After it, `huggingface-cli upload REPO RUN` puts a student online with where it came from.
+`zskt push RUN REPO` puts it online with the student.
 """
 
 from collections.abc import Sequence

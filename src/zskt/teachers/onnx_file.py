@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zskt.errors import UserError
+from zskt.extras import needs_extra
 from zskt.images import size_in_words
 from zskt.teachers.loaded import ABOUT, LoadedNetwork
 
@@ -36,7 +37,7 @@ def read_onnx(file: Path) -> LoadedNetwork:
         import onnx
         from onnx2pytorch import ConvertModel
     except ImportError as error:
-        raise UserError("ONNX files need an extra; pip install zskt[onnx]") from error
+        raise needs_extra("ONNX files", "onnx") from error
     try:
         model = onnx.load(file)
         onnx.checker.check_model(model)

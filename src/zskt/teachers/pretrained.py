@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from zskt.errors import UserError, first_line
+from zskt.extras import needs_extra
 from zskt.networks import create, named
 from zskt.networks.zoo import check_name
 from zskt.teachers.loaded import LoadedNetwork
@@ -61,7 +62,7 @@ def from_hugging_face(place: str) -> LoadedNetwork:
     try:
         from transformers import AutoConfig, AutoImageProcessor, AutoModelForImageClassification
     except ImportError as error:
-        raise UserError("Hugging Face networks need an extra; pip install zskt[hf]") from error
+        raise needs_extra("Hugging Face networks", "hf") from error
     safe = {"trust_remote_code": False}
     try:
         with _at_once():
