@@ -89,7 +89,7 @@ def compare(result: Comparison) -> None:
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
     shown = {"network": Path(row["network"]).name, "parameters": row["parameters"]}
-    shown["million macs"] = row["macs"] / 1e6
+    shown["million macs"] = None if row["macs"] is None else row["macs"] / 1e6
     shown["kB"] = row["file_bytes"] // 1000 if row["file_bytes"] else None
     for batch in (1, 64):
         middle, slow = row[f"seconds_of_{batch}_p50"], row[f"seconds_of_{batch}_p95"]

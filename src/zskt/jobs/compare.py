@@ -45,7 +45,8 @@ def compare(
     """Put networks beside each other: what they cost and, on a test set, how good they are.
 
     Args:
-        students: Run folders or files, ours or of any other form that tells its images.
+        students: Run folders or files, ours or of any other form that tells its images. An ONNX
+            file, also one of 8 bits, is judged as onnxruntime runs it on the CPU.
         teacher: Whatever `zskt distill` takes.
         options: What the teacher does not tell; students that do not tell their normalisation are
             given the teacher's.
@@ -64,15 +65,18 @@ def compare(
     options.check(teacher)
     where = resolve(device, "32")
 
-    from zskt.jobs.loading import contender_of, data_of, name_of, student_of
+    from zskt.jobs.loading import contender_of, data_of, judged_of, name_of
     from zskt.measure.contenders import check_fits, check_same_classes
     from zskt.measure.cost import costs
     from zskt.results import write_result
+    from zskt.teachers.onnx_runtime import is_run
 
     first = options.load(teacher)
-    networks = [first, *(student_of(each, first.card, options) for each in students)]
+    networks = [first, *(judged_of(each, first.card, options) for each in students)]
     for each in networks[1:]:
         check_same_classes(first.card, each.card)
+    # Nothing counts what onnxruntime multiplies, and it gives no gradient to walk along.
+    opaque = [is_run(each.network) for each in networks]
     rows = [
         {
             "network": each.source,
@@ -80,12 +84,15 @@ def compare(
         }
         for each in networks
     ]
+    for row, hidden in zip(rows, opaque, strict=True):
+        row["macs"] = None if hidden else row["macs"]
     if data is not None:
         test = data_of(data, data_dir).test
         for each in networks:
             check_fits(test, each.card)
         contenders = [contender_of(each.source, each, first.card, where) for each in networks]
-        for row, more in zip(rows, _qualities(contenders, test, where, belief_images), strict=True):
+        told = _qualities(contenders, opaque, test, where, belief_images)
+        for row, more in zip(rows, told, strict=True):
             row |= more
     comparison = Comparison(rows, time.monotonic() - start)
     if results is not None:
@@ -100,7 +107,7 @@ def compare(
 
 
 def _qualities(
-    contenders: list[Contender], test: Split, where: Where, belief_images: int
+    contenders: list[Contender], opaque: list[bool], test: Split, where: Where, belief_images: int
 ) -> list[dict[str, Any]]:
     """How good each network is beside the first."""
     from zskt.jobs.beliefs import curves_of, errors_of
@@ -111,7 +118,7 @@ def _qualities(
     rows: list[dict[str, Any]] = []
     for number, contender in enumerate(contenders):
         rows.append(dict(qualities(logits[number], logits[0], test.labels)))
-        if number == 0 or belief_images == 0:
+        if number == 0 or opaque[number] or belief_images == 0:
             continue
         measurement = Measurement(images=belief_images)
         sampled = sample_agreed(logits[number], logits[0], test.labels, images=belief_images)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from zskt.devices import resolve
 from zskt.distillation.budget import Budget
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from zskt.jobs.verdict import Judged
     from zskt.runs.source import ImageSource
 
+Logger = Literal["wandb", "mlflow"]
 WHAT_TO_GIVE = "give `teacher`, `student` and `out`, or `resume` RUN"
 
 
@@ -63,6 +64,7 @@ def distill(
     data: arg.Data | None = None,
     data_dir: arg.DataDir = Path("data"),
     overwrite: arg.Overwrite = False,
+    log_to: Annotated[tuple[Logger, ...], arg.Many] = (),
     dry_run: bool = False,
     results: arg.Results = None,
     progress: arg.Progress = True,
@@ -88,6 +90,8 @@ def distill(
         run: Settings of the run. Without a length it is the method's usual one, and at most an
             hour; `zskt plan` tells beforehand.
         data: A test set to watch the student on; nothing is learnt from it.
+        log_to: Send the metrics to these, too: wandb, mlflow, each by the settings of its own
+            environment. TensorBoard's are written where it is installed.
         dry_run: Check everything, tell what the run would take and make, as `zskt plan` does, and
             stop there; nothing is written.
 
@@ -115,6 +119,8 @@ def distill(
     if dry_run and resume is not None:
         raise UserError("`dry_run` is for a new run; leave it out, or `resume`")
     _check_no_run_file(teacher)
+    if log_to and out is None and resume is None:
+        raise UserError("`log_to` is for runs that are written; give `out`")
     options.check(teacher)
     if out is not None:
         RunFolder(out).check("distill", overwrite=overwrite)
@@ -132,6 +138,7 @@ def distill(
             init=student_init, out=out, method=method, run=of_length(run, method), data=data,
             data_dir=data_dir, length_given=run.has_length,
         )  # fmt: skip
+    task = replace(task, log_to=tuple(log_to))
     if dry_run:
         # Who asks for a plan knows that there is no student.
         return rehearsed(task, progress=progress)  # ty: ignore

@@ -206,8 +206,9 @@ def _open(play: Play, task: Task, card: Card, settings: dict[str, Any], overwrit
     assert task.out is not None
     folder = RunFolder(task.out)
     play.writer = FolderWriter(
-        folder, card, settings, play.normalisation, resumed=task.resumed, overwrite=overwrite
-    )
+        folder, card, settings, play.normalisation, resumed=task.resumed, overwrite=overwrite,
+        log_to=task.log_to,
+    )  # fmt: skip
     play.memories = folder.memories
     if folder.holds_run:
         play.writer.hold()

@@ -65,13 +65,13 @@ def evaluate(
     options.check(teacher)
     where = resolve(device, "32")
 
-    from zskt.jobs.loading import data_of, name_of, student_of
+    from zskt.jobs.loading import data_of, judged_of, name_of
     from zskt.measure.contenders import check_fits, check_same_classes
     from zskt.model_file import load
     from zskt.runs.folder import AVERAGE
 
     taught = options.load(teacher)
-    learnt = student_of(student, taught.card, options)
+    learnt = judged_of(student, taught.card, options)
     images = data_of(data, data_dir)
     for card in (taught.card, learnt.card):
         check_fits(images.test, card)

@@ -17,6 +17,7 @@ from zskt.networks.arguments import check_arguments
 from zskt.results import command, machine, versions
 from zskt.runs.folder import RunFolder
 from zskt.teachers.load import load_teacher
+from zskt.teachers.onnx_runtime import is_onnx, load_to_run
 from zskt.teachers.options import TeacherOptions
 from zskt.teachers.teacher import Teacher
 
@@ -46,6 +47,17 @@ def student_of(
     bare = isinstance(student, nn.Module) or Path(student).suffix in (".pt", ".pth", ".ts")
     size = teacher.input_size if bare else None
     return load_teacher(student, input_size=size, allow_code=options.allow_code)
+
+
+def judged_of(
+    student: str | Path | nn.Module | Teacher, teacher: Card, options: TeacherOptions
+) -> Teacher:
+    """A student that is to be judged, but not looked into: an ONNX file as onnxruntime runs it."""
+    if isinstance(student, str | Path) and is_onnx(student):
+        read = load_to_run(student, teacher.input_size)
+        if read is not None:
+            return read
+    return student_of(student, teacher, options)
 
 
 def contender_of(role: str, taught: Teacher, teacher: Card, where: Where) -> Contender:

@@ -38,6 +38,8 @@ class Task:
     digest: str | None = None
     """Of the teacher's file, if it has to be a certain one."""
     resumed: bool = False
+    log_to: tuple[str, ...] = ()
+    """Who gets the metrics, besides the folder."""
     length_given: bool = True
     """Whether the length was asked for: if not, a new run may be shortened, and one that is gone on
     with keeps its own."""

@@ -1,6 +1,7 @@
 """What the loop leaves on the disk: on the process that writes a folder, and nowhere else."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,8 +11,12 @@ from zskt.images import Images, Normalisation, sheet
 from zskt.model_file import Card, card_of, write_network
 from zskt.runs.folder import AVERAGE, SOURCE, STUDENT, RunFolder
 from zskt.runs.lock import FolderLock
+from zskt.runs.mlflow_board import MlflowBoard
 from zskt.runs.tensorboard import Board
+from zskt.runs.wandb_board import WandbBoard
 
+BOARDS = {"wandb": WandbBoard, "mlflow": MlflowBoard}
+"""Where metrics go that are sent elsewhere, too."""
 SHOWN = 32
 """Images on a sample sheet."""
 
@@ -34,6 +39,7 @@ class FolderWriter:
         normalisation: the teacher's, if it is known.
         resumed: go on with the run in the folder.
         overwrite: replace a run of the same command.
+        log_to: names of `BOARDS` that get the metrics besides.
     """
 
     def __init__(
@@ -45,6 +51,7 @@ class FolderWriter:
         *,
         resumed: bool = False,
         overwrite: bool = False,
+        log_to: Sequence[str] = (),
     ):
         self.folder = folder
         self.card = card
@@ -52,7 +59,8 @@ class FolderWriter:
         self.normalisation = normalisation
         self.resumed = resumed
         self.overwrite = overwrite
-        self.board = Board(folder.path / "tensorboard")
+        others = [BOARDS[name](folder.path, settings) for name in log_to]
+        self.boards = [Board(folder.path / "tensorboard"), *others]
         self.lock = FolderLock(folder.path)
 
     def hold(self) -> None:
@@ -70,9 +78,10 @@ class FolderWriter:
             self.folder.create(self.settings, overwrite=self.overwrite)
 
     def record(self, row: dict[str, Any]) -> None:
-        """Append it to the metrics, and give it to TensorBoard."""
+        """Append it to the metrics, and give it to TensorBoard and the like."""
         self.folder.record(row)
-        self.board.record(row)
+        for board in self.boards:
+            board.record(row)
 
     def draw(self, number: int, images: Images, logits: dict[str, Tensor]) -> None:
         """A sheet, and the class that each network names for an image, with its probability."""
@@ -115,8 +124,9 @@ class FolderWriter:
         write_network(self.folder.path / STUDENT, student, self.card)
 
     def close(self) -> None:
-        """Write what TensorBoard has left."""
-        self.board.close()
+        """Write what TensorBoard and the like have left."""
+        for board in self.boards:
+            board.close()
 
     def release(self) -> None:
         """Others may write to the folder."""
