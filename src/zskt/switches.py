@@ -1,4 +1,4 @@
-"""Options that are on by default: on the command line only `--no-NAME` says anything.
+"""Options that are on by default: on the command line only their negative form says anything.
 
 One that is off by default has its name alone, which is the command line's rule for all others.
 """

@@ -81,11 +81,10 @@ def compare(
         {
             "network": each.source,
             **costs(each.network.to(where.device), each.file, each.card.input_size),
+            **({"macs": None} if hidden else {}),
         }
-        for each in networks
+        for each, hidden in zip(networks, opaque, strict=True)
     ]
-    for row, hidden in zip(rows, opaque, strict=True):
-        row["macs"] = None if hidden else row["macs"]
     if data is not None:
         test = data_of(data, data_dir).test
         for each in networks:
