@@ -58,7 +58,9 @@ def mlflow(monkeypatch):
 
 def test_both_get_the_numbers_of_every_row(words, tmp_path, wandb, mlflow):
     assert command(*words, "--out", tmp_path / "run", "--log-to", "wandb", "mlflow") == 0
-    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").open()]
+    rows = [
+        json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    ]
     numbers = [
         (row["round"], {name: each for name, each in row.items()
                         if name != "round" and not isinstance(each, list)})
