@@ -8,5 +8,6 @@ EXAMPLES = {
     "compare": "runs/student student.onnx --teacher model.onnx",
     "export": "runs/student --out student.onnx --int8",
     "leaderboard": "model.onnx --student wrn-16-1 --minutes 20",
+    "sweep": "grid.toml --ray --cores-per-run 1",
     "train": "wrn-16-2 --data cifar10 --out runs/teacher",
 }
