@@ -28,8 +28,6 @@ QUIET = {
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     # The coming default, and no warning of it.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    # A machine whose cores are busy takes longer to start it than Ray waits.
-    "RAY_raylet_start_wait_time_s": "300",
 }
 
 

@@ -121,7 +121,7 @@ def predictors(rows: Sequence[Row], teachers: Sequence[str], students: Sequence[
     """
     found = []
     for name in PREDICTORS:
-        row: Row = {"known of a pair": name.replace("_", " ")}
+        row: Row = {"known_of_a_pair": name.replace("_", " ")}
         for outcome in OUTCOMES:
             known = [row for row in rows if None not in (row[name], row[outcome])]
             both = [np.array([float(each[key]) for each in known]) for key in (name, outcome)]

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64
 
 Values = Float[np.ndarray, " cells"]
 Places = Int64[np.ndarray, " cells"]
-DRAWS = 2000
+DRAWS = 1000
 
 
 @dataclass(frozen=True)
