@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 import zskt as package
 from players import zskt
-from zskt import UserError, sweep
+from zskt import Run, TeacherOptions, UserError, sweep
 from zskt.distillation.stopping import Stopped
 from zskt.experiments import leaderboard_runs, on_ray, order
 from zskt.experiments.live_table import LiveTable, last_row
@@ -54,6 +54,24 @@ def test_a_grid_has_every_choice_of_every_side():
     assert (spec.run.rounds, spec.seeds, spec.out) == (2, (0, 3), Path("runs/sweeps"))
 
 
+def test_settings_that_are_nearly_written_the_same_have_two_folders(tmp_path):
+    rates = {"student_learning_rate": [1e30, 1e-30], "batch_size": 4}
+    spec = read({**GRID, "settings": {"zskt": rates}})
+    terms = leaderboard_runs.Terms(
+        options=TeacherOptions(), run=Run(rounds=2, device="cpu", precision="32"), data=None,
+        data_dir=tmp_path, belief_images=0, progress=False,
+    )  # fmt: skip
+    entries = leaderboard_runs.entries_of(
+        {"t": DIGITS}, spec.students, spec.methods, spec.seeds, terms, tmp_path
+    )
+    assert len({entry.folder for entry in entries}) == 2
+    assert {entry.settings.student_learning_rate for entry in entries} == {1e30, 1e-30}
+    with pytest.raises(UserError, match="two runs would have one folder"):
+        leaderboard_runs.entries_of(
+            {"t": DIGITS}, spec.students, spec.methods * 2, spec.seeds, terms, tmp_path
+        )
+
+
 WRONG = {
     "lacks the field 'students'": {"students": None},
     "in the sweep: unknown field 'sedes'; did you mean seeds": {"sedes": [1]},
@@ -72,6 +90,11 @@ WRONG = {
     },
     "`batch_size` must be above zero": {"settings": {"zskt": {"batch_size": [4, 0]}}},
     "in settings.zskt.discrepancy: unknown value 'k'": {"settings": {"zskt": {"discrepancy": "k"}}},
+    "'settings.zskt.clip' must be a number": {"settings": {"zskt": {"clip": 10**400}}},
+    "'settings.zskt.batch_size' must be a whole number, not '[4]'": {
+        "settings": {"zskt": {"batch_size": [[4], {}]}}
+    },
+    "`rounds` must be below 2**63": {"run": {"rounds": 2**64}},
     "in run: unknown field 'device'": {"run": {"rounds": 2, "device": "cuda"}},
     "needs `rounds` or `minutes`": {"run": {}},
     "give `rounds` or `minutes`, not both": {"run": {"rounds": 2, "minutes": 1}},
@@ -99,8 +122,10 @@ def test_a_file_that_is_no_sweep_exits_with_2(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "no.toml").write_text("name = [")
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 5000)
     (tmp_path / "large.toml").write_text("#" * (2**20 + 1))
-    wrong = {"no.toml": "is not TOML", "bytes.toml": "is not TOML", "large.toml": "too large"}
+    wrong = dict.fromkeys(("no.toml", "bytes.toml", "deep.toml"), "is not TOML")
+    wrong["large.toml"] = "too large"
     for file, sentence in {**wrong, "none.toml": "there is no file none.toml"}.items():
         assert zskt("sweep", file) == 2
         assert sentence in capsys.readouterr().err

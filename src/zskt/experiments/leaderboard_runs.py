@@ -110,6 +110,8 @@ def entries_of(
         for student in students
         for method, changes in methods
     ]  # fmt: skip
+    if len({entry.folder for entry in entries}) < len(entries):
+        raise UserError("two runs would have one folder; rename a teacher, or ask for less at once")
     for entry in entries:
         _check_same(entry, terms)
     return entries
@@ -118,6 +120,8 @@ def entries_of(
 def _folder(stem: str, student: str, length: str, method: str, changes: Changes, seed: int) -> str:
     """The name of a run's folder: whatever sets it apart."""
     changed = "".join(f"-{name.replace('_', '-')}-{value}" for name, value in changes)
+    # 1e+30 and 1e-30 are two.
+    changed = changed.replace("+", "")
     return safe_name(f"{stem}-{student}-{length}-{method}{changed}-seed-{seed}")
 
 

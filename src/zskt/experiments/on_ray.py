@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zskt.distillation.stopping import Stopped
-from zskt.errors import DivergedError, UserError, first_line
+from zskt.errors import UserError, first_line
 from zskt.experiments.live_table import LiveTable
 from zskt.experiments.placing import Placing, Task
 
@@ -156,7 +156,7 @@ class Work:
             result, machine = self.ray.get(reference)
         except self.ray.exceptions.RayError as error:
             cause = getattr(error, "cause", None)
-            wrong = isinstance(cause, UserError) and not isinstance(cause, DivergedError)
+            wrong = isinstance(cause, UserError)
             told = str(cause) if wrong else f"its worker was lost ({first_line(cause or error)})"
             if wrong or self.tries[task.name] >= TRIES:
                 self.failed[task.name] = told

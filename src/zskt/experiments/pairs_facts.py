@@ -1,11 +1,13 @@
 """What is known of the networks of a grid before one teaches another."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from zskt.errors import DivergedError
 from zskt.experiments.store import RunStore
 from zskt.jobs.loading import data_of, own_network
 from zskt.measure.accuracy import accuracy, predict
@@ -43,13 +45,14 @@ def facts_of(store: RunStore, name: str, *, taught: bool) -> Facts:
     """Of a teacher, which is made if need be, or of a student as it starts."""
     data = data_of(store.data, store.data_dir)
     accuracy_of, smooth = None, None
-    if taught:
-        network, card, _ = own_network(store.model(name))
-        known = card.known_normalisation()
-        accuracy_of = accuracy(predict(network, data.test, known), data.test.labels)
-        smooth = distance_to_boundary(network, data.test, known)
-    else:
-        network = create(name, classes=data.classes, input_size=data.input_size)
+    network = create(name, classes=data.classes, input_size=data.input_size)
+    # Of a teacher that diverged there is only what it would have been.
+    with suppress(DivergedError):
+        if taught:
+            network, card, _ = own_network(store.model(name))
+            known = card.known_normalisation()
+            accuracy_of = accuracy(predict(network, data.test, known), data.test.labels)
+            smooth = distance_to_boundary(network, data.test, known)
     layers = sum(isinstance(each, nn.Conv2d | nn.Linear) for each in network.modules())
     family = type(network).__name__
     return Facts(name, parameters(network), layers, family, norm_of(network), accuracy_of, smooth)

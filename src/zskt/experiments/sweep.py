@@ -107,7 +107,7 @@ def check_trust(asked: SweepSpec, options: TeacherOptions) -> None:
         check_code(name, allow_code=trusted)
     for name in asked.teachers:
         local = name.startswith("hf:") and Path(name.removeprefix("hf:")).is_dir()
-        if name.startswith(DOWNLOADED) and not local:
+        if name.startswith(DOWNLOADED) and not (local or options.weights):
             check_trusted(f"fetches {name}", allow_code=trusted)
 
 

@@ -25,7 +25,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from zskt.distillation.run import Run
-from zskt.errors import UserError, unknown
+from zskt.errors import UserError, first_line, unknown
 from zskt.experiments.leaderboard_runs import Changes
 from zskt.methods import DEFAULT, method_class
 
@@ -91,14 +91,14 @@ def read(spec: Any) -> SweepSpec:
 
 
 def _table(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise UserError(f"there is no file {file}; check the path")
+    if file.stat().st_size > MOST_BYTES:
+        raise UserError(f"{file} is too large for a sweep: at most a megabyte")
     try:
-        if file.stat().st_size > MOST_BYTES:
-            raise UserError(f"{file} is too large for a sweep: at most a megabyte")
         return tomllib.loads(file.read_text())
-    except FileNotFoundError as error:
-        raise UserError(f"there is no file {file}; check the path") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{file} is not TOML ({error}); correct it") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file} is not TOML ({first_line(error)}); correct it") from error
 
 
 def _only(where: str, given: Mapping[str, Any], known: Any) -> None:
@@ -109,7 +109,8 @@ def _only(where: str, given: Mapping[str, Any], known: Any) -> None:
 
 def _of(field: str, value: Any, kind: Any) -> Any:
     """A value of the kind that is asked for; whole numbers pass for others, yes and no do not."""
-    if isinstance(value, int) and not isinstance(value, bool) and kind is float:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if whole and kind is float and abs(value) < 2**63:
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise UserError(f"the field '{field}' must be {_word(kind)}, not {str(value)[:60]!r}")
@@ -123,7 +124,7 @@ def _word(kind: Any) -> str:
 
 def _list(field: str, value: Any, kind: Any) -> tuple[Any, ...]:
     found = tuple(_of(field, each, kind) for each in _of(field, value, list))
-    if not found or len(set(found)) < len(found):
+    if not found or len(set(map(repr, found))) < len(found):
         raise UserError(f"the field '{field}' must be a list of different values, at least one")
     return found
 
