@@ -16,6 +16,7 @@ from zskt.experiments.experiment import over_seeds
 from zskt.experiments.protocol import PROTOCOLS, Grid, shorter
 from zskt.experiments.specs import beliefs, few_shot, finetuned, scratch, zero_shot
 from zskt.experiments.store import FinishedRun, RunStore
+from zskt.measure import ranks
 from zskt.methods.zskt import ZSKT
 from zskt.runs.folder import RunFolder
 from zskt.supervised.recipe import Recipe
@@ -162,7 +163,8 @@ def test_the_other_experiments(tiny, tmp_path, name):
         assert report.pictures
 
 
-def test_every_teacher_of_a_grid_meets_every_student(tiny, tmp_path):
+def test_every_teacher_of_a_grid_meets_every_student(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(ranks, "DRAWS", 20)
     report = EXPERIMENTS["pairs"].report(tiny, [0], tmp_path / "out")
     pairs = [(row["teacher"], row["student"]) for row in report.rows]
     assert pairs == [
