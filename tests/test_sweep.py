@@ -145,6 +145,7 @@ def test_a_sweep_from_the_command_line_goes_on(tmp_path, monkeypatch, capsys):
         rounds = 2
         [settings.zskt]
         batch_size = 4
+        generator_width = 8
         student_learning_rate = [1e-3, 1e30]
     """)
     words = ("sweep", "grid.toml", "--device", "cpu", "--precision", "32")
