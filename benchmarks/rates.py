@@ -44,7 +44,7 @@ def all_units(protocols: Sequence[str]) -> dict[Unit, Protocol]:
         for experiment in EXPERIMENTS.values():
             for run in needed(experiment.specs(protocol, [0])):
                 unit, _ = units(run, protocol)
-                if unit is not None:
+                if unit is not None and run.rounds is None:
                     found.setdefault(unit, protocol)
     return found
 

@@ -5,6 +5,7 @@
 A table stands in any page between `<!-- results/NAME.json -->` and `<!-- end -->`, where it shows
 what a command wrote, or between `<!-- published NAME -->` and `<!-- end -->`, where it shows what
 the paper says: a name of `PUBLISHED`, which takes the numbers from `zskt.experiments.published`.
+`<!-- results/NAME.json TABLE -->` shows a further table of a result.
 """
 
 import json
@@ -37,9 +38,14 @@ WORDS = (
     "imports_torch",
     "commit",
     "held",
+    "family",
+    "norm",
+    "known_of_a_pair",
 )
 """Columns of words; all others are numbers."""
-TABLE = re.compile(r"(<!-- (results/\S+\.json|published \w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE = re.compile(
+    r"(<!-- (results/\S+\.json(?: \w+)?|published \w+) -->\n).*?(<!-- end -->)", re.DOTALL
+)
 Rows = Sequence[dict[str, Any]]
 
 
@@ -51,7 +57,7 @@ def filled(text: str) -> str:
 def made(source: str) -> str:
     """A table by what its comment says."""
     kind, _, name = source.partition(" ")
-    return lines_of(PUBLISHED[name]()) if kind == "published" else table(ROOT / source)
+    return lines_of(PUBLISHED[name]()) if kind == "published" else table(ROOT / kind, name)
 
 
 def table_1() -> Rows:
@@ -115,8 +121,8 @@ PUBLISHED: dict[str, Callable[[], Rows]] = {
 }
 
 
-def table(file: Path) -> str:
-    """The rows of a result as Markdown, and under them how they were made."""
+def table(file: Path, name: str = "") -> str:
+    """The rows of a result or of a further table of it as Markdown, and how they were made."""
     result = json.loads(file.read_text())
     seeds = result.get("seeds", [result.get("seed")])
     machine = result["machine"]
@@ -128,7 +134,8 @@ def table(file: Path) -> str:
         f"torch {result['versions']['torch']}",
         f"{result['seconds'] / 60:.1f} minutes",
     ]
-    return lines_of(result["rows"]) + "\n" + "; ".join(filter(None, how)) + ".\n"
+    rows = result["tables"][name] if name else result["rows"]
+    return lines_of(rows) + "\n" + "; ".join(filter(None, how)) + ".\n"
 
 
 def lines_of(rows: Rows) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from zskt.errors import UserError as UserError
     from zskt.experiments.leaderboard import leaderboard as leaderboard
     from zskt.experiments.reproduce import reproduce as reproduce
+    from zskt.experiments.sweep import sweep as sweep
     from zskt.jobs.beliefs import beliefs as beliefs
     from zskt.jobs.compare import compare as compare
     from zskt.jobs.demo import demo as demo
@@ -100,6 +101,7 @@ _HOME = {
     "read_run_file": "zskt.jobs.run_file",
     "report": "zskt.jobs.report",
     "reproduce": "zskt.experiments.reproduce",
+    "sweep": "zskt.experiments.sweep",
     "synthesize": "zskt.jobs.synthesize",
     "toy": "zskt.jobs.toy",
     "train": "zskt.jobs.train",

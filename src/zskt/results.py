@@ -21,6 +21,7 @@ def result(
     rows: Sequence[dict],
     device: str,
     runs: Sequence[dict] | None = None,
+    tables: Mapping[str, Sequence[dict]] | None = None,
 ) -> dict[str, Any]:
     """One result as JSON would hold it; shares and accuracies in the rows are 0 to 1.
 
@@ -31,6 +32,7 @@ def result(
         rows: one plain dictionary per line of the table.
         device: where it was computed.
         runs: what the rows were made of, where each is made of several runs.
+        tables: further tables, by name.
     """
     return {
         "command": command(),
@@ -42,6 +44,7 @@ def result(
         "seconds": round(seconds, 1),
         "rows": list(rows),
         **({} if runs is None else {"runs": list(runs)}),
+        **({"tables": dict(tables)} if tables else {}),
     }
 
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "finetune": "zskt.jobs.finetune:finetune",
     "reproduce": "zskt.experiments.reproduce:reproduce",
     "leaderboard": "zskt.experiments.leaderboard:leaderboard",
+    "sweep": "zskt.experiments.sweep:sweep",
     "toy": "zskt.jobs.toy:toy",
     "report": "zskt.jobs.report:report",
     "verdict": "zskt.jobs.verdict:verdict",

@@ -9,5 +9,6 @@ EXAMPLES = {
     "export": "runs/student --out student.onnx --int8",
     "push": "runs/student NAME/student --private",
     "leaderboard": "model.onnx --student wrn-16-1 --minutes 20",
+    "sweep": "grid.toml --ray --cores-per-run 1",
     "train": "wrn-16-2 --data cifar10 --out runs/teacher",
 }

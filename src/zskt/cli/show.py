@@ -9,6 +9,7 @@ from zskt.cli.tables import print_columns, print_rows, print_table
 from zskt.errors import UserError
 from zskt.experiments.leaderboard import Board
 from zskt.experiments.reproduce import Reproduced
+from zskt.experiments.sweep import Swept
 from zskt.jobs.beliefs import Beliefs
 from zskt.jobs.compare import Comparison
 from zskt.jobs.demo import Demonstrated
@@ -167,6 +168,9 @@ def reproduce(result: Reproduced) -> None:
     """The table and where it lies."""
     print(result.heading)
     print_table(result.rows)
+    for name, rows in result.tables.items():
+        print(name)
+        print_table(rows)
     for line in (*result.notes, *result.files):
         print(line)
 
@@ -178,6 +182,22 @@ def leaderboard(result: Board) -> None:
             print_table([_on_board(row) for row in rows])
     for line in (*result.advice, *result.files):
         print(line)
+
+
+def sweep(result: Swept) -> None:
+    """The means over seeds if there are several, and every run."""
+    for rows in (result.summary, result.rows):
+        if rows:
+            print_table([_of_sweep(row) for row in rows])
+    for file in result.files:
+        print(file)
+
+
+def _of_sweep(row: dict[str, Any]) -> dict[str, Any]:
+    """What is set, and then what a board has too."""
+    shown = _on_board(row)
+    at = [*row].index("seed")
+    return {name: row[name] for name in [*row][:at]} | shown
 
 
 def _on_board(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from zskt.experiments.experiment import Experiment, Report, compared, difference, runs_of
 from zskt.experiments.protocol import Protocol
@@ -44,7 +44,9 @@ def variants(method: ZSKT) -> dict[str, dict]:
 
 def groups(protocol: Protocol, seeds: Sequence[int]) -> dict[str, list[RunSpec]]:
     """The runs of each variant, and last the student of plain noise."""
-    changes_of = {**variants(protocol.method), "plain noise, no generator": {"method": "noise"}}
+    changes_of: dict[str, dict[str, Any]] = {
+        **variants(protocol.method), "plain noise, no generator": {"method": "noise"},
+    }  # fmt: skip
     return {
         name: [zero_shot(*protocol.pair, seed, **changes) for seed in seeds]
         for name, changes in changes_of.items()

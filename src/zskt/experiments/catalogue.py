@@ -6,6 +6,7 @@ from zskt.experiments import (
     figure_2,
     figure_3,
     figure_5,
+    pairs,
     svhn,
     table_1,
     table_2,
@@ -22,4 +23,5 @@ EXPERIMENTS: dict[str, Experiment] = {
     "figure-5": figure_5.EXPERIMENT,
     "svhn": svhn.EXPERIMENT,
     "ablations": ablations.EXPERIMENT,
+    "pairs": pairs.EXPERIMENT,
 }

@@ -61,10 +61,13 @@ def units(spec: RunSpec, protocol: Protocol) -> tuple[Unit | None, float]:
             return Unit("few-shot", *both), protocol.student.epochs * epoch
         case "finetune":
             return Unit("few-shot", *both), FineTuning().steps or 0
+        case "distill" if spec.rounds is not None:
+            # Rounds with settings of their own, which no rate was measured of.
+            return Unit(f"{spec.method} of a grid", *both), spec.rounds
         case "distill":
             return Unit("distill", *both), protocol.rounds
         case "beliefs":
-            walks = protocol.belief_images * (protocol.classes - 1)
+            walks = (spec.images or protocol.belief_images) * (protocol.classes - 1)
             return Unit("beliefs", *both), walks * Measurement().steps
         case "toy":
             return Unit("toy", None, spec.student, (1, 1, 2)), protocol.toy_rounds

@@ -23,6 +23,8 @@ class Report:
     runs: list[FinishedRun] = field(default_factory=list)
     """Everything that they were made of."""
     pictures: list[Path] = field(default_factory=list)
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Further tables, by name."""
 
 
 @dataclass(frozen=True)

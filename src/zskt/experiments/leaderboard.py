@@ -2,6 +2,7 @@
 
 leaderboard.py        the command: what is asked for, one run after the other, the result
 leaderboard_runs.py   one run: played, gone on with, or read
+leaderboard_order.py  all of them, as they come
 leaderboard_rows.py   what is told of the runs: rows, means over seeds, which method suits a teacher
 """
 
@@ -17,6 +18,7 @@ from zskt.devices import resolve
 from zskt.distillation.run import Run
 from zskt.distillation.stopping import Stopped
 from zskt.errors import UserError
+from zskt.experiments.placing import Placing
 from zskt.files import safe_name
 from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
@@ -66,6 +68,7 @@ def leaderboard(  # noqa: D417, as in `zskt.jobs`
     name: str | None = None,
     device: arg.Device = "auto",
     precision: arg.Precision = "auto",
+    placing: Annotated[Placing, arg.OfPlacing] = Placing(),
     progress: arg.Progress = True,
 ) -> Board:
     """Put methods beside each other on your teachers, on equal terms, and tell which suits them.
@@ -87,6 +90,7 @@ def leaderboard(  # noqa: D417, as in `zskt.jobs`
         runs: Where the runs lie, each in a folder of its own.
         out: Where the result lies, as JSON with a picture for each teacher and a page.
         name: Of the result; by default made of teachers, student and length.
+        placing: Where the runs are made.
 
     Raises:
         UserError: for unknown names, numbers that no run can take, networks and data that do not
@@ -96,36 +100,39 @@ def leaderboard(  # noqa: D417, as in `zskt.jobs`
     start = time.monotonic()
     teachers = (teachers,) if isinstance(teachers, str | Path) else tuple(teachers)
     methods = tuple(METHODS) if methods is None else methods
-    stems = _stems(teachers)
+    stems = stems_of(teachers)
     _check_words(methods, seeds, belief_images)
     minutes = MINUTES if minutes is None and rounds is None else minutes
     Run(rounds=rounds, minutes=minutes)
     for teacher in teachers:
         options.check(teacher)
     where = resolve(device, precision)
+    placing.check(where.name)
     run = Run(rounds=rounds, minutes=minutes, device=where.name, precision=where.precision)
 
     from zskt.experiments.leaderboard_runs import Terms, entries_of
 
     terms = Terms(
-        student=student, options=options, run=run, data=data, data_dir=data_dir,
-        belief_images=belief_images, progress=progress,
+        options=options, run=run, data=data, data_dir=data_dir, belief_images=belief_images,
+        progress=progress,
     )  # fmt: skip
-    entries = entries_of(dict(zip(stems, teachers, strict=True)), methods, seeds, terms, runs)
+    defaults = [(method, ()) for method in methods]
+    given = dict(zip(stems, teachers, strict=True))
+    entries = entries_of(given, [student], defaults, seeds, terms, runs)
     name = name or f"{'-'.join(stems)}-{safe_name(student)}-{terms.length}"
     board = Board(files=[out / f"{name}.json"])
     try:
-        _play(board, entries, terms, start)
+        _play(board, entries, terms, placing, start)
     except Stopped:
         raise Stopped("stopped with everything saved; give the same command to go on") from None
     if data is not None:
-        board.files += _draw(board, stems, terms, out / name)
+        board.files += _draw(board, stems, (student, data), out / name)
     board.files += _page(entries, out / f"{name}.html")
     board.seconds = time.monotonic() - start
     return board
 
 
-def _stems(teachers: Sequence[Any]) -> list[str]:
+def stems_of(teachers: Sequence[Any]) -> list[str]:
     """What teachers are called in names of folders and in rows; raises a `UserError`."""
     if not teachers:
         raise UserError("give at least one teacher")
@@ -159,21 +166,21 @@ def _check_words(methods: Sequence[str], seeds: Sequence[int], belief_images: in
         raise UserError(f"`belief_images` must be zero or above, not {belief_images}")
 
 
-def _play(board: Board, entries: Sequence[Entry], terms: Terms, start: float) -> None:
+def _play(
+    board: Board, entries: Sequence[Entry], terms: Terms, placing: Placing, start: float
+) -> None:
     """Make every run; after each the board is filled and written anew."""
+    from zskt.experiments.leaderboard_order import judged_in_turn
     from zskt.experiments.leaderboard_rows import advice, curve_of, ranked, row_of, summary_of
-    from zskt.experiments.leaderboard_runs import finished, made, transition_error
+    from zskt.experiments.leaderboard_runs import finished
 
     tell = print if terms.progress else lambda sentence: None
     left = [entry for entry in entries if finished(entry, terms) is None]
     tell(_cost(len(left), len(entries), terms))
     rows = list[dict[str, Any]]()
     # What is there already comes first, so that the file always holds all that is known.
-    for entry in sorted(entries, key=lambda entry: entry in left):
-        if entry in left:
-            tell(f"{entry.folder.name}: run {left.index(entry) + 1} of {len(left)}")
-        run = made(entry, terms)
-        rows.append(row_of(entry, run, transition_error(entry, run, terms)))
+    for entry, came in judged_in_turn(entries, left, terms, placing):
+        rows.append(row_of(entry, came.run, came.transition_error))
         board.curves.append(curve_of(entry))
         several = len({each.seed for each in entries}) > 1
         means = ranked(summary_of(rows))
@@ -201,7 +208,7 @@ def _write(board: Board, entries: Sequence[Entry], terms: Terms, seconds: float)
         "teachers": {stem: str(teacher) for stem, teacher in teachers.items()},
         "teacher_sha256": {entry.stem: entry.digest for entry in entries},
         "teacher_options": terms.options.plain(),
-        "student": terms.student,
+        "student": entries[0].asked,
         "methods": {name: asdict(method_class(name)()) for name in methods},
         "data": terms.data,
         "belief_images": terms.belief_images,
@@ -216,8 +223,8 @@ def _write(board: Board, entries: Sequence[Entry], terms: Terms, seconds: float)
     )  # fmt: skip
 
 
-def _draw(board: Board, stems: Sequence[str], terms: Terms, place: Path) -> list[Path]:
-    """A picture for each teacher whose students were looked at."""
+def _draw(board: Board, stems: Sequence[str], about: tuple[str, str], place: Path) -> list[Path]:
+    """A picture for each teacher whose students were looked at; `about`: the student, the data."""
     from zskt.reports.leaderboard import accuracy_over_time
     from zskt.reports.style import house_style, save_figure
 
@@ -227,7 +234,7 @@ def _draw(board: Board, stems: Sequence[str], terms: Terms, place: Path) -> list
         if not curves:
             continue
         with house_style():
-            title = f"{stem} to {terms.student}, {Path(terms.data or '').stem}"
+            title = f"{stem} to {about[0]}, {Path(about[1]).stem}"
             figure = accuracy_over_time(curves, title)
             end = f"-{stem}.png" if len(stems) > 1 else ".png"
             pictures.append(save_figure(place.with_name(place.name + end), figure))

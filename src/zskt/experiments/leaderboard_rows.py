@@ -69,20 +69,23 @@ def ranked(rows: Sequence[Row]) -> list[Row]:
     return sorted(rows, key=place)
 
 
-def summary_of(rows: Sequence[Row]) -> list[Row]:
-    """Means over the seeds of each teacher and method that did not diverge.
+def summary_of(rows: Sequence[Row], by: Sequence[str] = ("method", "teacher")) -> list[Row]:
+    """Means over the seeds of runs that did not diverge, for each group that `by` sets apart.
 
     Standard deviations are of a sample (n - 1); None where a single run is left.
     """
-    groups: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row["method"], row["teacher"]), []).append(row)
-    return [_mean(method, teacher, group) for (method, teacher), group in groups.items()]
+        groups.setdefault(tuple(row.get(name) for name in by), []).append(row)
+    return [
+        _mean({name: group[0][name] for name in by if name in group[0]}, group)
+        for group in groups.values()
+    ]
 
 
-def _mean(method: str, teacher: str, group: Sequence[Row]) -> Row:
+def _mean(about: Row, group: Sequence[Row]) -> Row:
     done = [row for row in group if "diverged" not in row]
-    row: Row = {"method": method, "teacher": teacher, "seed": f"mean of {len(done)}"}
+    row: Row = {**about, "seed": f"mean of {len(done)}"}
     for name in (*SHARES, "mean_transition_error", *COUNTS, *SECONDS):
         values = [each[name] for each in done if each[name] is not None]
         row[name] = fmean(values) if values else None

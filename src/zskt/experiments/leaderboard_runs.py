@@ -1,4 +1,4 @@
-"""One run of a leaderboard: played, gone on with, or read; all of them on the same terms."""
+"""One run of a leaderboard or a sweep: played, gone on with, or read; all on the same terms."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,6 @@ from zskt.teachers.options import TeacherOptions
 class Terms:
     """What is the same for every run of a board."""
 
-    student: str
     options: TeacherOptions
     run: Run
     """Its device and precision are not `auto`; each run has a seed of its own."""
@@ -52,54 +51,97 @@ class Terms:
         return {"data": self.data, "data_dir": self.data_dir, "progress": self.progress}
 
 
+Changes = tuple[tuple[str, Any], ...]
+"""Settings of a method that differ from its defaults."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One run: a method on a teacher with a seed."""
+    """One run: a method on a teacher with a student and a seed."""
 
     teacher: str | Path
     """Where it comes from."""
     stem: str
     """What it is called."""
     digest: str
+    asked: str
+    """The student as it was asked for, as in `shrink:0.5`."""
     student: str
     """The network's name."""
     method: str
+    changes: Changes = ()
     seed: int
     folder: Path
 
+    @property
+    def settings(self) -> Any:
+        """The method with its settings."""
+        return replace(method_class(self.method)(), **dict(self.changes))
+
 
 def entries_of(
-    teachers: Mapping[str, Any], methods: Sequence[str], seeds: Sequence[int], terms: Terms,
-    runs: Path,
+    teachers: Mapping[str, Any], students: Sequence[str], methods: Sequence[tuple[str, Changes]],
+    seeds: Sequence[int], terms: Terms, runs: Path,
 ) -> list[Entry]:  # fmt: skip
     """Every run, one seed of all methods after the other.
 
     Raises:
-        UserError: if teachers, student and data do not fit each other, or a run on other terms
+        UserError: if teachers, students and data do not fit each other, or a run on other terms
             lies where one of these is to lie.
     """
     test = None if terms.data is None else data_of(terms.data, terms.data_dir).test
-    known = {}
+    digests, names = dict[str, str](), dict[tuple[str, str], str]()
     for stem, source in teachers.items():
         teacher = terms.options.load(source)
         check_teacher(teacher, resolve(terms.run.device).device)
         if test is not None:
             check_fits(test, teacher.card)
             teacher.card.known_normalisation()
-        known[stem] = teacher.digest, _student(terms.student, teacher.card)
+        digests[stem] = teacher.digest
+        names |= {(stem, student): _student(student, teacher.card) for student in students}
     entries = [
         Entry(
-            teacher=source, stem=stem, digest=known[stem][0], student=known[stem][1],
-            method=method, seed=seed,
-            folder=runs / f"{stem}-{safe_name(terms.student)}-{terms.length}-{method}-seed-{seed}",
+            teacher=source, stem=stem, digest=digests[stem], asked=student,
+            student=names[stem, student], method=method, changes=changes, seed=seed,
+            folder=runs / _folder(stem, student, terms.length, method, changes, seed),
         )
         for seed in seeds
         for stem, source in teachers.items()
-        for method in methods
+        for student in students
+        for method, changes in methods
     ]  # fmt: skip
+    if len({entry.folder for entry in entries}) < len(entries):
+        raise UserError("two runs would have one folder; rename a teacher, or ask for less at once")
     for entry in entries:
         _check_same(entry, terms)
     return entries
+
+
+def _folder(stem: str, student: str, length: str, method: str, changes: Changes, seed: int) -> str:
+    """The name of a run's folder: whatever sets it apart."""
+    changed = "".join(f"-{name.replace('_', '-')}-{value}" for name, value in changes)
+    # 1e+30 and 1e-30 are two.
+    changed = changed.replace("+", "")
+    return safe_name(f"{stem}-{student}-{length}-{method}{changed}-seed-{seed}")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of an entry."""
+
+    run: FinishedRun
+    transition_error: float | None
+
+    @property
+    def error(self) -> str | None:
+        """Why the run has no result."""
+        return self.run.error
+
+
+def judged(entry: Entry, terms: Terms) -> Judged:
+    """A finished run with its transition error, both made first if need be."""
+    run = made(entry, terms)
+    return Judged(run, transition_error(entry, run, terms))
 
 
 def finished(entry: Entry, terms: Terms) -> FinishedRun | None:
@@ -157,8 +199,8 @@ def _play(entry: Entry, terms: Terms) -> None:
         )  # fmt: skip
         return
     distill(
-        entry.teacher, terms.student, options=terms.options, out=entry.folder,
-        method=method_class(entry.method)(), run=replace(terms.run, seed=entry.seed),
+        entry.teacher, entry.asked, options=terms.options, out=entry.folder,
+        method=entry.settings, run=replace(terms.run, seed=entry.seed),
         overwrite=True, **terms.of_every_run(),
     )  # fmt: skip
 
@@ -186,7 +228,7 @@ def _check_same(entry: Entry, terms: Terms) -> None:
         "teacher_options": terms.options.plain(),
         "student": entry.student,
         "method": entry.method,
-        "method_settings": asdict(method_class(entry.method)()),
+        "method_settings": asdict(entry.settings),
         "run": asdict(replace(terms.run, seed=entry.seed)),
         "data": terms.data,
     }

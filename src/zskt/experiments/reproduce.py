@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from zskt.errors import UserError, unknown
+from zskt.experiments.placing import Placing
 from zskt.jobs import arguments as arg
 from zskt.switches import Either
 
@@ -30,6 +31,8 @@ class Reproduced:
     files: list[Path] = field(default_factory=list)
     """The result as JSON, and pictures."""
     notes: list[str] = field(default_factory=list)
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Further tables, by name."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -55,11 +58,12 @@ def reproduce(
     device: arg.Device = "auto",
     precision: arg.Precision = "auto",
     data_dir: arg.DataDir = Path("data"),
+    placing: Annotated[Placing, arg.OfPlacing] = Placing(),
 ) -> Reproduced:
     """Make a table or figure of the paper; runs that exist are read, missing ones are made.
 
     Args:
-        name: table-1, table-2, figure-1 to figure-5, svhn or ablations.
+        name: table-1, table-2, figure-1 to figure-5, svhn, ablations, or pairs, which is ours.
         list_: Tell what there is, and what each costs, instead.
         data: A data set that `zskt list` shows; by default the paper's.
         protocol: What is run, by the name of a data set: cifar10, svhn, mnist or digits; by default
@@ -74,6 +78,7 @@ def reproduce(
         flips: Whether training images are mirrored; by default where the data set says it may be,
             which a file or a folder never does.
         retry: Try runs again that diverged before.
+        placing: Where the runs are made.
 
     Raises:
         UserError: for an unknown experiment, data that do not suffice, or runs of another protocol.
@@ -82,9 +87,11 @@ def reproduce(
     if name is None and not list_:
         raise UserError("give the name of a table or figure, or `list`")
     _check_numbers(scale, seeds, per_class)
+    placing.check(device)
 
     from zskt.data import load_data
     from zskt.experiments.catalogue import EXPERIMENTS
+    from zskt.experiments.order import make_all
     from zskt.experiments.store import RunStore
 
     if list_ or name is None:
@@ -102,6 +109,7 @@ def reproduce(
         runs / f"{planned.name}-{Path(data).stem}-scale-{scale:g}", planned, data=data,
         data_dir=data_dir, teachers=teachers, device=device, precision=precision, retry=retry,
     )  # fmt: skip
+    make_all(store, experiment.specs(planned, seeds), placing)
     tag = _tag(experiment, data, planned, scale, seeds)
     tag += "" if pair is None else f"-{'-to-'.join(pair)}"
     tag += "" if per_class is None else f"-per-class-{'-'.join(map(str, per_class))}"
@@ -110,7 +118,8 @@ def reproduce(
     settings = {"experiment": name, "data": data, "scale": scale}
     _write(file, seeds, settings, report, store, time.monotonic() - start)
     heading = f"{name}: {experiment.title}; {_in_words(scale, planned)}"
-    return Reproduced(heading, report.rows, [file, *report.pictures])
+    files = [file, *report.pictures]
+    return Reproduced(heading, report.rows, files, tables=report.tables)
 
 
 def _check_numbers(
@@ -141,7 +150,7 @@ def _write(
     ]
     write_result(
         file, seeds=seeds, settings={**settings, **asdict(store.protocol)}, seconds=seconds,
-        rows=report.rows, runs=runs, device=device,
+        rows=report.rows, runs=runs, device=device, tables=report.tables,
     )  # fmt: skip
 
 

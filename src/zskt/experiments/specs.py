@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from zskt.files import safe_name
+
 Kind = Literal["teacher", "train", "distill", "finetune", "beliefs", "toy", "noise"]
 
 
@@ -20,6 +22,10 @@ class RunSpec:
     method: str = "zskt"
     changes: tuple[tuple[str, Any], ...] = ()
     """Settings of the method that differ from the protocol's."""
+    rounds: int | None = None
+    """Of a distillation, if they are not the protocol's."""
+    images: int | None = None
+    """That beliefs are measured on, if they are not the protocol's."""
     after: "RunSpec | None" = None
     """The run whose student is tuned further or judged."""
 
@@ -28,11 +34,14 @@ class RunSpec:
         """A folder's name."""
         few = [] if self.per_class is None else [f"per-class-{self.per_class}"]
         if self.after is not None:
-            return "-".join([self.kind, self.after.name, *few])
+            on = [] if self.images is None else [f"{self.images}-images"]
+            return "-".join([self.kind, self.after.name, *few, *on])
         parts = [self.kind, *([self.teacher, "to"] if self.teacher else []), self.student]
         parts += [] if self.method == "zskt" else [self.method]
         parts += [f"{setting.replace('_', '-')}-{value}" for setting, value in self.changes]
-        return "-".join([*parts, *few, f"seed-{self.seed}"])
+        parts += [] if self.rounds is None else [f"{self.rounds}-rounds"]
+        # Names of timm's networks have a colon.
+        return safe_name("-".join([*parts, *few, f"seed-{self.seed}"]))
 
 
 def teacher(name: str) -> RunSpec:
@@ -50,12 +59,16 @@ def few_shot(teacher: str, student: str, seed: int, per_class: int | None = None
     return RunSpec(kind="train", student=student, teacher=teacher, per_class=per_class, seed=seed)
 
 
-def zero_shot(teacher: str, student: str, seed: int, method: str = "zskt", **changes) -> RunSpec:
+def zero_shot(
+    teacher: str, student: str, seed: int, method: str = "zskt", rounds: int | None = None,
+    **changes,
+) -> RunSpec:  # fmt: skip
     """A student from a teacher alone."""
     varied = tuple(sorted(changes.items()))
     return RunSpec(
-        kind="distill", student=student, teacher=teacher, seed=seed, method=method, changes=varied
-    )
+        kind="distill", student=student, teacher=teacher, seed=seed, method=method, changes=varied,
+        rounds=rounds,
+    )  # fmt: skip
 
 
 def finetuned(run: RunSpec, per_class: int) -> RunSpec:
@@ -66,9 +79,11 @@ def finetuned(run: RunSpec, per_class: int) -> RunSpec:
     )  # fmt: skip
 
 
-def beliefs(run: RunSpec) -> RunSpec:
+def beliefs(run: RunSpec, images: int | None = None) -> RunSpec:
     """Transition curves of a run's student and its teacher."""
-    return RunSpec(kind="beliefs", student=run.student, teacher=run.teacher, after=run)
+    return RunSpec(
+        kind="beliefs", student=run.student, teacher=run.teacher, after=run, images=images
+    )
 
 
 def toy(seed: int) -> RunSpec:

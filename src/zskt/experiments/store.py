@@ -18,7 +18,7 @@ from zskt.distillation.run import Run
 from zskt.errors import DivergedError, UserError
 from zskt.experiments.protocol import Protocol
 from zskt.experiments.specs import RunSpec, teacher
-from zskt.files import write_atomically
+from zskt.files import safe_name, write_atomically
 from zskt.jobs.beliefs import beliefs
 from zskt.jobs.distill import distill
 from zskt.jobs.finetune import finetune
@@ -31,7 +31,7 @@ from zskt.plane.settings import Toy
 from zskt.runs.folder import MODEL, RESULT, RunFolder
 from zskt.supervised.recipe import FineTuning, FineTuningDistillation
 
-IN_NAMES = ("pairs", "pair", "noise_networks", "per_class", "table_1_per_class")
+IN_NAMES = ("pairs", "pair", "grid", "noise_networks", "per_class", "table_1_per_class")
 """What a protocol asks for and the name of each run tells: it may differ between experiments."""
 DIVERGED = "diverged.json"
 
@@ -87,7 +87,7 @@ class RunStore:
         if (path / RESULT).is_file():
             result = json.loads((path / RESULT).read_text())
             row = result["rows"][-1]
-            if spec.kind != "distill" or row["round"] >= self.protocol.rounds:
+            if spec.kind != "distill" or row["round"] >= self._rounds(spec):
                 return FinishedRun(path, row, result["seconds"])
         if (path / DIVERGED).is_file() and not self.retry:
             error = json.loads((path / DIVERGED).read_text())["error"]
@@ -112,8 +112,15 @@ class RunStore:
 
     def model(self, name: str) -> Path:
         """The file of a teacher: from the folder of teachers, or trained here."""
-        given = self.teachers / f"{name}.safetensors" if self.teachers else None
-        return given if given and given.is_file() else self._made(teacher(name)) / MODEL
+        return self.given(name) or self._made(teacher(name)) / MODEL
+
+    def given(self, name: str) -> Path | None:
+        """The file of a finished teacher, if the folder of teachers has one."""
+        file = self.teachers / f"{safe_name(name)}.safetensors" if self.teachers else None
+        return file if file and file.is_file() else None
+
+    def _rounds(self, spec: RunSpec) -> int:
+        return spec.rounds or self.protocol.rounds
 
     def _made(self, spec: RunSpec | None) -> Path:
         """The folder of a run of which another is made."""
@@ -151,7 +158,7 @@ class RunStore:
                     **labelled,
                 )  # fmt: skip
             case "beliefs":
-                labelled["measurement"] = Measurement(images=protocol.belief_images)
+                labelled["measurement"] = Measurement(images=spec.images or protocol.belief_images)
                 beliefs(student=self._made(spec.after), teacher=self._teacher(spec), **labelled)
             case "noise":
                 noise_predictions(self.model(spec.student), device=device, **new)
@@ -163,7 +170,7 @@ class RunStore:
         if RunFolder(out).checkpoint_file.exists() and not (out / DIVERGED).exists():
             distill(resume=out, run=Run(device=self.where.name))
             return
-        rounds = self.protocol.rounds
+        rounds = self._rounds(spec)
         run = Run(
             rounds=rounds, seed=spec.seed, device=self.where.name, precision=self.where.precision,
             evaluate_every=max(1, rounds // 10),

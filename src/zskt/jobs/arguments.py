@@ -51,9 +51,9 @@ Progress = Annotated[OnByDefault, _help("Whether it is shown how far it is.")]
 Many = Parameter(consume_multiple=True)
 Flat = Parameter(name="*")
 """A group of settings, each an option of its own."""
-OfTeacher, OfMethod, OfRun, OfRecipe, OfGuidance = (
+OfTeacher, OfMethod, OfRun, OfRecipe, OfGuidance, OfPlacing = (
     Parameter(name="*", group=f"{title} settings")
-    for title in ("Teacher", "Method", "Run", "Recipe", "Guidance")
+    for title in ("Teacher", "Method", "Run", "Recipe", "Guidance", "Cluster")
 )
 """The same under a title of their own in the help."""
 
