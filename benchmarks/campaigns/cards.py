@@ -16,9 +16,7 @@ GIFT = "gift.safetensors"
 DOORS = (
     ("export", GIFT, "--out", "out.safetensors"),
     ("inspect", GIFT, "--student", "lenet"),
-    ("plan", GIFT, "wrn-10-1"),
-    ("distill", "--teacher", "{base}/teacher.safetensors", "--student", "wrn-10-1", "--out", "o",
-     "--student-init", GIFT, "--method", "noise", "--rounds", "1", "--batch-size", "2"),
+    ("train", "wrn-10-1", "--data", "{base}/data.npz", "--out", "o", "--steps", "1", "--init", GIFT),
 )  # fmt: skip
 """Commands that read a file of ours; cases take turns."""
 BILLION = 10**9

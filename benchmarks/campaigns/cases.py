@@ -42,7 +42,7 @@ def outcome_of(ended: Ended) -> str:
     return {0: "accepted", 130: "stopped"}.get(ended.code, "exit code")
 
 
-def tried(case: Case, place: Path) -> Ended:
+def tried(case: Case, base: Path, place: Path) -> Ended:
     """Run a case in a folder of its own, which is taken away afterwards."""
     folder = place / "case"
     shutil.rmtree(folder, ignore_errors=True)
@@ -53,7 +53,7 @@ def tried(case: Case, place: Path) -> Ended:
         import os
 
         os.chdir(folder)
-        command(*(word.replace("{base}", str(place / "base")) for word in case.words))()
+        command(*(word.replace("{base}", str(base.resolve())) for word in case.words))()
 
     return in_child(work, place / "log", case.bounds)
 

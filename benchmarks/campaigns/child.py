@@ -3,6 +3,7 @@
 The parent has imported everything, so that a case costs what the command costs and no start.
 """
 
+import gc
 import os
 import resource
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -26,12 +28,16 @@ HEAVY = (
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a child may take."""
+    """What a child may take; its time is that of the processor, which other programs may share."""
 
-    seconds: float = 60.0
+    seconds: float = 30.0
     """After which it hangs, and is killed."""
+    asleep: float = 20.0
+    """Seconds without any work, after which it hangs too: it waits for what never comes."""
     ctrl_c: float | None = None
     """Seconds to a SIGINT; a second one follows a second later."""
+    kill_at: float | None = None
+    """Seconds to a SIGKILL that belongs to the case."""
     memory: int = 2 * 2**30
     """Bytes of address space, beside those of the parent."""
 
@@ -54,6 +60,9 @@ def warm() -> None:
     import torch
 
     torch.set_num_threads(1)
+    # Children share what is not touched.
+    gc.collect()
+    gc.freeze()
 
 
 def in_child(work: Callable[[], object], log: Path, bounds: Bounds) -> Ended:
@@ -61,22 +70,33 @@ def in_child(work: Callable[[], object], log: Path, bounds: Bounds) -> Ended:
     pid = os.fork()
     if pid == 0:
         _do(work, log, bounds)
-    begun, due, hung = time.monotonic(), [bounds.ctrl_c] * (bounds.ctrl_c is not None), False
+    due = [] if bounds.ctrl_c is None else [bounds.ctrl_c, bounds.ctrl_c + 1]
+    hung, wait, worked, last = False, 0.003, -1.0, time.monotonic()
     while True:
         ended, status, usage = os.wait4(pid, os.WNOHANG)
         if ended:
             break
-        taken = time.monotonic() - begun
-        if due and due[0] is not None and taken > due[0]:
+        before, worked = worked, _seconds_of(pid)
+        last = time.monotonic() if worked > before else last
+        if due and worked > due[0]:
             os.kill(pid, signal.SIGINT)
-            due = [due[0] + 1] if due[0] == bounds.ctrl_c else []
-        if taken > bounds.seconds and not hung:
+            due = due[1:]
+        if bounds.kill_at is not None and worked >= bounds.kill_at:
+            os.kill(pid, signal.SIGKILL)
+        if not hung and (worked > bounds.seconds or time.monotonic() - last > bounds.asleep):
             hung = True
             os.kill(pid, signal.SIGKILL)
-        time.sleep(0.002 if taken < 0.2 else 0.02)
+        time.sleep(wait)
+        wait = min(0.05, 1.2 * wait)
     output = log.read_bytes().decode(errors="replace") if log.exists() else ""
     code = os.waitstatus_to_exitcode(status)
     return Ended(code, output, hung, usage.ru_utime + usage.ru_stime)
+
+
+def _seconds_of(pid: int) -> float:
+    """Of the processor, that a child has had; an ended one has its last."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def command(*words: str | os.PathLike[str]) -> Callable[[], object]:
@@ -100,8 +120,9 @@ def _do(work: Callable[[], object], log: Path, bounds: Bounds) -> None:
             os.dup2(handle, stream)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
-        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (size + bounds.memory, size + bounds.memory))
+        with suppress(ValueError):  # A child's child has the bounds of its parent.
+            size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+            resource.setrlimit(resource.RLIMIT_AS, (size + bounds.memory,) * 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         work()
         code = 0

@@ -48,23 +48,42 @@ def _changes() -> dict[str, dict[str, Any]]:
     """Arrays in place of the good ones; None leaves one out."""
     found: dict[str, dict[str, Any]] = {}
     arrays: dict[str, Any] = {
-        "float": np.zeros((20, 8, 8)), "nan": np.full(20, np.nan), "empty": np.zeros((0, 8, 8), np.uint8),
-        "scalar": np.uint8(3), "texts": np.array(["a"] * 20), "bytes": np.array([b"a"] * 20),
-        "complex": np.zeros(20, complex), "bool": np.zeros((20, 8, 8), bool), "missing": None,
-        "no sides": np.zeros((20, 0, 0), np.uint8), "five": np.zeros((20, 8, 8, 2), np.uint8),
-        "six dimensions": np.zeros((20, 1, 1, 1, 8, 8), np.uint8), "void": np.zeros(20, "V8"),
-        "negative": -np.ones(20, np.int64), "huge": np.full(20, 2**62), "unsigned": np.full(20, 2**64 - 1, np.uint64),
-        "dates": np.zeros(20, "M8[s]"), "records": np.zeros(20, [("a", "u1")]), "two": np.zeros((20, 2), np.int64),
-        "other size": np.zeros((20, 9, 9), np.uint8), "many classes": np.arange(20) * 10**6,
-        "thin": np.zeros((20, 1, 1), np.uint8), "fewer": np.zeros((3, 8, 8), np.uint8), "one label": np.zeros(1, int),
-    }  # fmt: skip
+        "float": np.zeros((20, 8, 8)),
+        "nan": np.full(20, np.nan),
+        "empty": np.zeros((0, 8, 8), np.uint8),
+        "scalar": np.uint8(3),
+        "texts": np.array(["a"] * 20),
+        "bytes": np.array([b"a"] * 20),
+        "complex": np.zeros(20, complex),
+        "bool": np.zeros((20, 8, 8), bool),
+        "missing": None,
+        "no sides": np.zeros((20, 0, 0), np.uint8),
+        "five": np.zeros((20, 8, 8, 2), np.uint8),
+        "six dimensions": np.zeros((20, 1, 1, 1, 8, 8), np.uint8),
+        "void": np.zeros(20, "V8"),
+        "negative": -np.ones(20, np.int64),
+        "huge": np.full(20, 2**62),
+        "unsigned": np.full(20, 2**64 - 1, np.uint64),
+        "dates": np.zeros(20, "M8[s]"),
+        "records": np.zeros(20, [("a", "u1")]),
+        "two": np.zeros((20, 2), np.int64),
+        "other size": np.zeros((20, 9, 9), np.uint8),
+        "many classes": np.arange(20) * 10**6,
+        "thin": np.zeros((20, 1, 1), np.uint8),
+        "fewer": np.zeros((3, 8, 8), np.uint8),
+        "one label": np.zeros(1, int),
+    }
     for part in PARTS:
         found |= {f"{part} {name}": {part: value} for name, value in arrays.items()}
     names = {
-        "names number": np.uint8(5), "names two": np.array([["a"] * 10]), "names few": np.array(["a"]),
-        "names none": np.array([]), "names odd": np.array(["\x00", "../x", "a" * 10_000] * 4),
-        "names numbers": np.arange(10), "names same": np.array(["a"] * 10),
-    }  # fmt: skip
+        "names number": np.uint8(5),
+        "names two": np.array([["a"] * 10]),
+        "names few": np.array(["a"]),
+        "names none": np.array([]),
+        "names odd": np.array(["\x00", "../x", "a" * 10_000] * 4),
+        "names numbers": np.arange(10),
+        "names same": np.array(["a"] * 10),
+    }
     return found | {name: {"class_names": value} for name, value in names.items()}
 
 
@@ -114,19 +133,26 @@ def _archives() -> dict[str, Callable[[Path], object]]:
     pickled = io.BytesIO()
     np.save(pickled, np.array([{}], dtype=object), allow_pickle=True)
     return {
-        "text member": _member("train_images", b"hello"), "text npy": _member("train_images.npy", b"hello"),
-        "empty member": _member("train_images.npy", b""), "folder member": _member("train_images/", b""),
-        "up member": _member("../../train_images.npy", b""), "pickled": _member("train_images.npy", pickled.getvalue()),
+        "text member": _member("train_images", b"hello"),
+        "text npy": _member("train_images.npy", b"hello"),
+        "empty member": _member("train_images.npy", b""),
+        "folder member": _member("train_images/", b""),
+        "up member": _member("../../train_images.npy", b""),
+        "pickled": _member("train_images.npy", pickled.getvalue()),
         "no member": lambda folder: zipfile.ZipFile(folder / "d.npz", "w").close(),
-        "header alone": _bomb((2**40, 8, 8), 0), "negative header": _bomb((-1, 8, 8), 0),
-        "small bomb": _bomb((2**28, 8), 2**31, "unused"), "bomb": _bomb((2**30, 8), 2**33),
-        "a text": lambda folder: (folder / "d.npz").write_text("hello"), "empty": lambda folder: (folder / "d.npz").touch(),
-        "a folder": lambda folder: (folder / "d.npz").mkdir(), "missing": lambda folder: None,
+        "header alone": _bomb((2**40, 8, 8), 0),
+        "negative header": _bomb((-1, 8, 8), 0),
+        "small bomb": _bomb((2**28, 8), 2**31, "unused"),
+        "bomb": _bomb((2**30, 8), 2**33),
+        "a text": lambda folder: (folder / "d.npz").write_text("hello"),
+        "empty": lambda folder: (folder / "d.npz").touch(),
+        "a folder": lambda folder: (folder / "d.npz").mkdir(),
+        "missing": lambda folder: None,
         "a loop": lambda folder: (folder / "d.npz").symlink_to("d.npz"),
         "a pipe": lambda folder: os.mkfifo(folder / "d.npz"),
         "endless": lambda folder: (folder / "d.npz").symlink_to("/dev/zero"),
         "bare array": lambda folder: np.save((folder / "d.npz").open("wb"), np.zeros(3)),
-    }  # fmt: skip
+    }
 
 
 def _honest(folder: Path) -> Path:
@@ -169,21 +195,30 @@ def _folders() -> dict[str, Callable[[Path], object]]:
         make(file)
 
     return {
-        "missing": lambda folder: None, "a file": lambda folder: (folder / "d").write_text("x"),
-        "empty": lambda folder: (folder / "d").mkdir(), "a loop": lambda folder: (folder / "d").symlink_to("d"),
+        "missing": lambda folder: None,
+        "a file": lambda folder: (folder / "d").write_text("x"),
+        "empty": lambda folder: (folder / "d").mkdir(),
+        "a loop": lambda folder: (folder / "d").symlink_to("d"),
         "loop within": besides(lambda file: (file.parent / "up").symlink_to(file.parents[2])),
-        "loop of loops": besides(lambda file: [(file.parent / str(n)).symlink_to(file.parents[1]) for n in range(20)]),
+        "loop of loops": besides(
+            lambda file: [(file.parent / str(n)).symlink_to(file.parents[1]) for n in range(20)]
+        ),
         "pipe": besides(lambda file: os.mkfifo(file.with_name("b.png"))),
         "pipe instead": besides(lambda file: over(file, os.mkfifo)),
         "device": besides(lambda file: file.with_name("b.png").symlink_to("/dev/zero")),
         "dangling": besides(lambda file: file.with_name("b.png").symlink_to("nowhere.png")),
         "folder as image": besides(lambda file: file.with_name("b.png").mkdir()),
-        "empty image": besides(lambda file: file.write_bytes(b"")), "text image": besides(lambda file: file.write_text("x")),
-        "no right": besides(lambda file: file.chmod(0)), "other size": besides(picture(size=(9, 8))),
-        "large": besides(picture(size=(20_000, 20_000))), "larger": besides(picture(size=(12_000, 12_000))),
-        "16 bits": besides(picture(mode="I;16")), "palette": besides(picture(mode="P")),
-        "cmyk": besides(picture(mode="CMYK", end=".jpg")), "float": besides(picture(mode="F", end=".tiff")),
+        "empty image": besides(lambda file: file.write_bytes(b"")),
+        "text image": besides(lambda file: file.write_text("x")),
+        "no right": besides(lambda file: file.chmod(0)),
+        "other size": besides(picture(size=(9, 8))),
+        "large": besides(picture(size=(20_000, 20_000))),
+        "larger": besides(picture(size=(12_000, 12_000))),
+        "16 bits": besides(picture(mode="I;16")),
+        "palette": besides(picture(mode="P")),
+        "cmyk": besides(picture(mode="CMYK", end=".jpg")),
+        "float": besides(picture(mode="F", end=".tiff")),
         "extra class": besides(lambda file: (file.parents[1] / "x").mkdir()),
         "odd name": besides(lambda file: file.rename(file.with_name("\udcff.png"))),
         "no class": besides(lambda file: file.unlink()),
-    }  # fmt: skip
+    }

@@ -51,7 +51,7 @@ TEXTS = (
     "hf:",
     "0",
 )
-PATIENCE = Bounds(seconds=90, ctrl_c=8)
+PATIENCE = Bounds(ctrl_c=4)
 
 
 def cases(base: Path, count: int) -> Iterator[Case]:

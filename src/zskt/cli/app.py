@@ -6,18 +6,16 @@ takes seconds, and neither `zskt --help` nor a wrong argument may.
 """
 
 import logging
-import os
-import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from cyclopts import App, CycloptsError, Parameter
-from rich.console import Console
+from cyclopts import App, Parameter
 
+from zskt.cli.ending import one_sentence
+from zskt.cli.ending import with_flags as with_flags
 from zskt.cli.examples import EXAMPLES
-from zskt.errors import UserError
 
 COMMANDS = {
     "demo": "zskt.jobs.demo:demo",
@@ -42,8 +40,6 @@ COMMANDS = {
 """Each command's job."""
 WITH_METHOD = ("distill", "plan")
 """Commands that have the settings of a method among theirs."""
-SETTING = re.compile(r"`([a-z][a-z0-9_]*)`")
-"""How library sentences name a setting; the command line shows its flag."""
 
 
 def make_app(words: Sequence[str]) -> App:
@@ -94,34 +90,5 @@ def main() -> None:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     words = sys.argv[1:]
-    try:
+    with one_sentence():
         make_app(words)(words, exit_on_error=False, print_error=False)
-    except BrokenPipeError:
-        # The reader of our output has gone, as in `zskt list | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (UserError, CycloptsError) as error:
-        _complain(" ".join(str(error).split()))
-        sys.exit(2)
-    except RuntimeError as error:
-        # Torch's class is not imported here, where most commands have not needed torch yet.
-        if type(error).__name__ != "OutOfMemoryError":
-            raise
-        _complain("out of memory on the device; take a smaller --batch-size or --device cpu")
-        sys.exit(2)
-    except OSError as error:
-        _complain(f"{error.filename or 'a file'}: {error.strerror or error}")
-        sys.exit(2)
-    except KeyboardInterrupt as stop:
-        _complain(str(stop) or "stopped")
-        sys.exit(130)
-
-
-def with_flags(sentence: str) -> str:
-    """A sentence of the library with its settings as flags: `batch_size` is --batch-size."""
-    return SETTING.sub(lambda found: "--" + found[1].replace("_", "-"), sentence)
-
-
-def _complain(sentence: str) -> None:
-    Console(file=sys.stderr, soft_wrap=True).print(
-        f"zskt: {with_flags(sentence)}", markup=False, highlight=False
-    )

@@ -35,7 +35,7 @@ def read_torchscript(file: Path) -> LoadedNetwork:
         # Reading such files is deprecated; people have them.
         with warnings.catch_warnings(action="ignore"):
             network = torch.jit.load(file, map_location="cpu", _extra_files=files)
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:
         raise UserError(
             f"{file} is cut short or no TorchScript file; a state dict goes with `weights` beside "
             "the name of its network"
@@ -52,18 +52,19 @@ def read_exported(file: Path) -> LoadedNetwork:
     try:
         # Weights come back on the device that they were exported on.
         program = move_to_device_pass(torch.export.load(file, extra_files=files), "cpu")
+        names = program.graph_signature.user_inputs
+        inputs = [node for node in program.graph.nodes if node.op == "placeholder"]
+        values = [node.meta["val"] for node in inputs if node.name in names]
+        network = Traced(program.module())
     except Exception as error:
         told = f"{file} is cut short or no file of torch.export; export it anew"
         raise UserError(told) from error
-    names = program.graph_signature.user_inputs
-    inputs = [node for node in program.graph.nodes if node.op == "placeholder"]
-    values = [node.meta["val"] for node in inputs if node.name in names]
     if len(values) != 1 or not isinstance(values[0], Tensor) or values[0].ndim != 4:
         raise UserError(f"{file} takes something else than images alone; export it anew")
     batch, channels, height, width = values[0].shape
     sides = int(channels), int(height), int(width)
     fixed = batch if isinstance(batch, int) else None
-    found = LoadedNetwork(Traced(program.module()), input_size=sides, batch=fixed)
+    found = LoadedNetwork(network, input_size=sides, batch=fixed)
     return found.told(files[ABOUT])
 
 
