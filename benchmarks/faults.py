@@ -4,9 +4,9 @@
 
 Each fault hits a child of one warm process: SIGKILL before or after the n-th file operation or at a
 random moment, a disk that is full from there on (also for the sentence that says so), a folder that
-may not be written or is gone, a clock that goes back, a second process, SIGTERM and SIGHUP. What lies
-in the folder then must be the old state or the new one, and after the next start all must be as if
-nothing had happened: the same bits, and nothing left over.
+may not be written or is gone, a clock that goes back, a second process, SIGTERM and SIGHUP. What
+lies in the folder then must be the old state or the new one, and after the next start all must be
+as if nothing had happened: the same bits, and nothing left over.
 """
 
 import argparse
@@ -19,11 +19,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from campaigns import strikes
-from campaigns.cases import outcome_of
+from campaigns import replacing, strikes
 from campaigns.cases import make_base as honest_files
+from campaigns.cases import outcome_of
 from campaigns.child import Ended, warm
 from campaigns.scenarios import (
     BOUNDS,
@@ -75,7 +76,9 @@ def faults(known: Sequence[Scenario], counts: dict[str, int], share: float) -> l
             Fault(KILLS[1], scenario, draw.random())
             for _ in range(max(1, round(share * scenario.strikes / 8)))
         ]
-        few = max(1, round(share * scenario.strikes / 20))
+        if scenario.only_kills:
+            continue
+        few = max(1, round(share * scenario.strikes / 40))
         kinds = [*LASTING, *SIGNALS, "folder gone", "clock back", "second process"]
         for kind in kinds:
             if kind != "second process" or scenario.words[0] == "distill":
@@ -163,7 +166,7 @@ def prepared(base: Path) -> tuple[list[Scenario], dict[str, int], dict[str, floa
 
             ended = run(
                 scenario.words, folder, strike.arm,
-                done=lambda strike=strike: counted.write_text(str(strike.count)),
+                done=partial(_count, strike, counted),
             )  # fmt: skip
             if ended.code:
                 raise RuntimeError(f"{scenario.name}: {ended.output}")
@@ -174,11 +177,16 @@ def prepared(base: Path) -> tuple[list[Scenario], dict[str, int], dict[str, floa
     return known, *json.loads(about.read_text())
 
 
+def _count(strike: Strikes, file: Path) -> None:
+    file.write_text(str(strike.count))
+
+
 def campaign(asked: argparse.Namespace, place: Path) -> dict[str, dict]:
     """The outcome of each fault by its key."""
     base = asked.base or place / "base"
     known, counts, seconds = prepared(base)
     done = {entry["key"]: entry for entry in _entries(asked.log)}
+    _strike_folders(asked, place, done)
     for number, fault in enumerate(faults(known, counts, asked.share)):
         chosen = asked.scenarios is None or fault.scenario.name in asked.scenarios
         mine = chosen and number % asked.part[1] == asked.part[0] - 1
@@ -194,6 +202,21 @@ def campaign(asked: argparse.Namespace, place: Path) -> dict[str, dict]:
             with asked.log.open("a") as file:
                 file.write(json.dumps(entry) + "\n")
     return done
+
+
+def _strike_folders(asked: argparse.Namespace, place: Path, done: dict[str, dict]) -> None:
+    """Every operation on the folder of a run, without networks."""
+    acts = {"kill": KILLS[0], "full": "disk full", "read_only": "folder that may not be written"}
+    for name in replacing.KINDS if asked.part[0] == 1 else ():
+        for act, kind in acts.items():
+            if f"{name}, {act}, 0" in done:
+                continue
+            for number, _ in enumerate(replacing.ends(place, act, name)):
+                key = f"{name}, {act}, {number}"
+                done[key] = {"key": key, "kind": kind, "scenario": name, "problem": None}
+                if asked.log:
+                    with asked.log.open("a") as file:
+                        file.write(json.dumps(done[key]) + "\n")
 
 
 def _entries(log: Path | None) -> Iterator[dict]:

@@ -2,10 +2,10 @@
 
     uv run python benchmarks/hostile.py --out results/hostile.json
 
-Every case is a command in a child of one warm process, in a folder of its own, with bounds of memory
-and time. It must end with success, with one sentence and exit code 2, or, where it was asked for long
-work, with exit code 130 after Ctrl-C; never with a traceback, a crash or a hang. With a `--log` a
-campaign that was cut short goes on, and what failed is tried again, once it is mended.
+Every case is a command in a child of one warm process, in a folder of its own, with bounds of
+memory and time. It must end with success, with one sentence and exit code 2, or, where it was asked
+for long work, with exit code 130 after Ctrl-C; never with a traceback, a crash or a hang. With a
+`--log` a campaign that was cut short goes on, and what failed is tried again, once it is mended.
 """
 
 import argparse

@@ -16,7 +16,8 @@ GIFT = "gift.safetensors"
 DOORS = (
     ("export", GIFT, "--out", "out.safetensors"),
     ("inspect", GIFT, "--student", "lenet"),
-    ("train", "wrn-10-1", "--data", "{base}/data.npz", "--out", "o", "--steps", "1", "--init", GIFT),
+    ("train", "wrn-10-1", "--data", "{base}/data.npz", "--out", "o", "--steps", "1",
+     "--init", GIFT),
 )  # fmt: skip
 """Commands that read a file of ours; cases take turns."""
 BILLION = 10**9

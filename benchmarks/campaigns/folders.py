@@ -28,7 +28,8 @@ FILES = {
 """By group: the file, and who reads it."""
 WRONG: tuple[Any, ...] = (
     None, True, 5, -1, 2.5, float("nan"), 2**70, 10**9, "", "a", "x" * 10_000, [], [1], [[]], {},
-    {"a": 1}, "../../../etc/passwd", "os:abort", "\u0000", -(10**9), [None], "hf:x", "timm:resnet18",
+    {"a": 1}, "../../../etc/passwd", "os:abort", "\u0000", -(10**9), [None], "hf:x",
+    "timm:resnet18",
 )  # fmt: skip
 
 

@@ -48,7 +48,9 @@ KINDS = {
     ),
     "integer first": (
         None,
-        "self.head = nn.Module(); self.head.w = nn.Parameter(torch.zeros(3, dtype=torch.long), requires_grad=False); self.head.forward = lambda x: x[:, :10]",
+        "self.head = nn.Module(); "
+        "self.head.w = nn.Parameter(torch.zeros(3, dtype=torch.long), requires_grad=False); "
+        "self.head.forward = lambda x: x[:, :10]",
     ),
     "frozen": (None, "self.requires_grad_(False)"),
     "lazy": (None, "self.head = nn.LazyLinear(10)"),
@@ -60,13 +62,17 @@ KINDS = {
     ),
     "pruned": (
         None,
-        "import torch.nn.utils.prune as p; p.l1_unstructured(self.head, 'weight', 0.5); self.head(torch.zeros(1, 64))",
+        "import torch.nn.utils.prune as p; "
+        "p.l1_unstructured(self.head, 'weight', 0.5); "
+        "self.head(torch.zeros(1, 64))",
     ),
     "weight norm": (None, "self.head = nn.utils.weight_norm(self.head)"),
     "parametrised": (None, "nn.utils.parametrizations.spectral_norm(self.head)"),
     "string state": (
         None,
-        "self.get_extra_state = None; type(self).get_extra_state = lambda self: 'x'; type(self).set_extra_state = lambda self, s: None",
+        ""
+        "type(self).get_extra_state = lambda self: 'x'; "
+        "type(self).set_extra_state = lambda self, s: None",
     ),
     "no copy": (None, "self.lock = __import__('threading').Lock()"),
     "generator state": (None, "self.g = (n for n in range(3))"),
@@ -85,11 +91,15 @@ KINDS = {
     "parallel": (None, "self.head = nn.DataParallel(self.head)"),
     "inference": (
         None,
-        "with torch.inference_mode(): self.head.weight = nn.Parameter(torch.rand(10, 64), requires_grad=False)",
+        "with torch.inference_mode(): self.head.weight = nn.Parameter(torch.rand(10, 64), "
+        "requires_grad=False)",
     ),
     "result weight": (
         None,
-        "self.head = nn.Linear(64, 10); w = self.head.weight * 1; del self.head.weight; self.head.weight = w",
+        "self.head = nn.Linear(64, 10); "
+        "w = self.head.weight * 1; "
+        "del self.head.weight; "
+        "self.head.weight = w",
     ),
     "state raises": (None, "self.state_dict = lambda *a, **k: 1 / 0"),
     "parameters raise": (None, "self.parameters = lambda *a, **k: 1 / 0"),

@@ -36,6 +36,8 @@ class Scenario:
     """What lies there at first: the name of an earlier scenario whose outcome it starts from."""
     again: Callable[[Path], Words] | None = None
     """The next start; by default the same words."""
+    only_kills: bool = False
+    """Whether it takes long, and gets kills alone."""
     replaces: bool = False
     """Whether it replaces what was there, as a whole."""
 
@@ -58,35 +60,44 @@ def scenarios(base: Path) -> list[Scenario]:
     ours = ("--teacher", teacher, "--student", "wrn-10-1", "--out", "run", "--device", "cpu")
     how = ("--precision", "32", "--record-every", "1", "--save-seconds", "0")
     distill = {name: ("distill", *ours, *how, *_method(name)) for name in METHODS}
-    kills = {"zskt": 120, "replay": 60}
+    kills = {"zskt": 40, "replay": 20}
     found = [
-        Scenario(f"distill {name}", (*words, "--rounds", "2"), kills.get(name, 14), again=_resume)
+        Scenario(
+            f"distill {name}",
+            (*words, "--rounds", "2"),
+            kills.get(name, 5),
+            again=_resume,
+            only_kills=name not in kills,
+        )
         for name, words in distill.items()
     ]
     for name in ("zskt", "replay"):
         part = Scenario(f"part of {name}", (*distill[name], "--rounds", "3", "--until", "1"), 0)
         words = ("distill", "--resume", "run", "--device", "cpu")
-        found += [part, Scenario(f"resume {name}", words, 40, part.name, _resume)]
+        found += [part, Scenario(f"resume {name}", words, 12, part.name, _resume)]
     anew = (*distill["zskt"], "--rounds", "2", "--seed", "1", "--overwrite")
-    found.append(Scenario("overwrite", anew, 80, "distill zskt", _resume, replaces=True))
+    found.append(Scenario("overwrite", anew, 40, "distill zskt", _resume, replaces=True))
     finished = "distill zskt"
     export = ("export", "run", "--out", "e.safetensors")
     data = ("synthesize", "run", "--out", "s.npz", "--images", "4", "--seed")
     train = ("train", "wrn-10-1", "--data", str(base / "data.npz"), "--out", "run", "--steps", "2")
     train = (*train, "--batch-size", "4", "--device", "cpu", "--precision", "32")
+    verdict = ("verdict", "run", "--images", "2")
+    board = ("leaderboard", teacher, "--student", "wrn-10-1", "--rounds", "1", "--methods", "noise")
+    board = (*board, "--runs", "run", "--out", "o", "--device", "cpu")
+    figure = ("reproduce", "figure-1", "--scale", "0.001", "--runs", "run", "--out", "o")
     found += [
         Scenario("export", export, 0, finished),
         Scenario("export again", (*export, "--half", "--overwrite"), 30, "export"),
         Scenario("synthesize", (*data, "0"), 0, finished),
         Scenario("synthesize again", (*data, "1", "--overwrite"), 20, "synthesize"),
         Scenario("report", ("report", "run"), 10, finished),
-        Scenario("verdict", ("verdict", "run", "--images", "2", "--results", "v.json"), 10, finished),
-        Scenario("train", train, 30, again=partial(_overwriting, train)),
-        Scenario("train overwrite", (*train, "--seed", "1", "--overwrite"), 30, "train", replaces=True),
-        Scenario("leaderboard", ("leaderboard", teacher, "--student", "wrn-10-1", "--rounds", "1",
-            "--methods", "noise", "--runs", "run", "--out", "o", "--device", "cpu"), 8),
-        Scenario("reproduce", ("reproduce", "figure-1", "--scale", "0.001", "--runs", "run",
-            "--out", "o"), 4),
+        Scenario("verdict", (*verdict, "--results", "v.json"), 10, finished),
+        Scenario("train", train, 60, again=partial(_overwriting, train)),
+        Scenario("train overwrite", (*train, "--seed", "1", "--overwrite"), 80, "train",
+                 replaces=True),
+        Scenario("leaderboard", board, 8, only_kills=True),
+        Scenario("reproduce", figure, 1, only_kills=True),
     ]  # fmt: skip
     return found
 

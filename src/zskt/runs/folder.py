@@ -151,7 +151,8 @@ class RunFolder:
     def metrics(self, *, until: int | None = None) -> list[dict[str, Any]]:
         """The rows recorded so far, up to a round; a last line cut short by a kill is left out."""
         rows = []
-        lines = self.metrics_file.read_text().splitlines() if self.metrics_file.exists() else []
+        file = self.metrics_file
+        lines = file.read_text(errors="replace").splitlines() if file.exists() else []
         for line in lines:
             try:
                 row = json.loads(line)

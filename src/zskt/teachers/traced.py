@@ -1,6 +1,9 @@
 """Teachers from files of torch's own: TorchScript `.pt` and `torch.export` `.pt2`."""
 
+import logging
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -51,7 +54,9 @@ def read_exported(file: Path) -> LoadedNetwork:
     files = {ABOUT: ""}
     try:
         # Weights come back on the device that they were exported on.
-        program = move_to_device_pass(torch.export.load(file, extra_files=files), "cpu")
+        with _quiet(logging.getLogger("torch.export")):
+            loaded = torch.export.load(file, extra_files=files)
+        program = move_to_device_pass(loaded, "cpu")
         names = program.graph_signature.user_inputs
         inputs = [node for node in program.graph.nodes if node.op == "placeholder"]
         values = [node.meta["val"] for node in inputs if node.name in names]
@@ -66,6 +71,17 @@ def read_exported(file: Path) -> LoadedNetwork:
     fixed = batch if isinstance(batch, int) else None
     found = LoadedNetwork(network, input_size=sides, batch=fixed)
     return found.told(files[ABOUT])
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Generator[None]:
+    """Within it a library does not print what it raises besides."""
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class FixedBatch(nn.Module):
