@@ -193,7 +193,7 @@ def campaign(asked: argparse.Namespace, place: Path) -> dict[str, dict]:
         if not mine or (fault.key in done and done[fault.key]["problem"] is None):
             continue
         problem = problem_of(fault, base, place / "struck", seconds[fault.scenario.name])
-        entry = {"key": fault.key, "kind": fault.kind, "scenario": fault.scenario.name}
+        entry: dict = {"key": fault.key, "kind": fault.kind, "scenario": fault.scenario.name}
         entry |= {"problem": problem}
         done[fault.key] = entry
         if problem:

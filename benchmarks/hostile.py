@@ -83,7 +83,7 @@ def campaign(asked: argparse.Namespace, place: Path) -> dict[tuple[str, str], li
             continue
         ended = tried(case, base, place)
         outcomes.append(outcome_of(ended))
-        entry = {"group": case.group, "name": case.name, "outcome": outcomes[-1]}
+        entry: dict = {"group": case.group, "name": case.name, "outcome": outcomes[-1]}
         if outcomes[-1] not in GOOD or asked.names:
             entry |= {"words": case.words, "code": ended.code, "output": ended.output[-3000:]}
             line = (ended.output.strip().splitlines() or [""])[-1][:150]

@@ -45,7 +45,7 @@ def cases(base: Path, count: int) -> Iterator[Case]:
     from zskt.model_file import read_card
 
     good = asdict(read_card(base / "teacher.safetensors"))
-    texts = {f"text {text[:30]}": text for text in TEXTS}
+    texts: dict[str, str] = {f"text {text[:30]}": text for text in TEXTS}
     for name in good:
         for number, value in enumerate(WRONG):
             texts[f"{name} {number}"] = json.dumps(good | {name: value})

@@ -99,13 +99,13 @@ def _seconds_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def command(*words: str | os.PathLike[str]) -> Callable[[], object]:
+def command(*words: str) -> Callable[[], object]:
     """A command of zskt, as its script would run it."""
 
     def run() -> None:
         from zskt.cli.app import main
 
-        sys.argv = ["zskt", *map(os.fspath, words)]
+        sys.argv = ["zskt", *words]
         main()
 
     return run
@@ -122,7 +122,8 @@ def _do(work: Callable[[], object], log: Path, bounds: Bounds) -> None:
         os.dup2(nothing, 0)
         with suppress(ValueError):  # A child's child has the bounds of its parent.
             size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-            resource.setrlimit(resource.RLIMIT_AS, (size + bounds.memory,) * 2)
+            most = size + bounds.memory
+            resource.setrlimit(resource.RLIMIT_AS, (most, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         work()
         code = 0

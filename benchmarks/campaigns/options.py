@@ -53,7 +53,7 @@ TEXTS = (
     "hf:",
     "0",
 )
-PATIENCE = Bounds(ctrl_c=4)
+PATIENCE = Bounds(ctrl_c=1.5)
 
 
 def cases(base: Path, count: int) -> Iterator[Case]:
@@ -84,7 +84,7 @@ def _of(name: str, method: tuple[str, ...], count: int, *, only_method: bool) ->
         base += QUICK
     for argument in app.assemble_argument_collection(parse_docstring=True):
         flags = [each for each in argument.names if each.startswith("--")]
-        of_method = "Method settings" in {group.name for group in argument.parameter.group or ()}
+        of_method = "Method settings" in str(argument.parameter.group)
         if (
             not argument.parse
             or not flags

@@ -133,7 +133,7 @@ def cases(base: Path) -> Iterator[Case]:
     """Each as a teacher that is looked at and taught from, and as a student."""
     ours = ("--teacher", "{base}/teacher.safetensors")
     size = ("--input-size", "1", "8", "8")
-    bounds = Bounds(ctrl_c=4)
+    bounds = Bounds(ctrl_c=1.5)
     for name in [*KINDS, *(f"make {each}" for each in FACTORIES)]:
         text = source(name)
         place = "gift:make"

@@ -48,7 +48,7 @@ def lighten() -> None:
 
     import zskt.jobs.distill_end as end
 
-    end.measured = partial(end.measured, images=2)  # ty: ignore
+    end.measured = partial(end.measured, images=2)
     Figure.savefig = lambda self, file, **_: file.write(b"picture")  # ty: ignore
 
 

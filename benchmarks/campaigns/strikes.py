@@ -109,7 +109,7 @@ def vanishing(folder: Path) -> Act:
 def clock_back() -> None:
     """The clock of the wall goes back by an hour."""
     real = time.time
-    time.time = lambda: real() - 3600
+    time.time = lambda: real() - 3600  # ty: ignore
 
 
 def signalled(kind: int) -> Act:

@@ -4,7 +4,7 @@ import copy
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from zskt.errors import UserError, first_line
 from zskt.images import size_in_words
@@ -17,7 +17,7 @@ def not_plain(tensor: object) -> str | None:
     """Why nobody can compute with a weight as with any other; None if one can."""
     if not isinstance(tensor, torch.Tensor):
         return f"is a {type(tensor).__name__} and no tensor"
-    if isinstance(tensor, UninitializedTensorMixin):
+    if isinstance(tensor, UninitializedParameter | UninitializedBuffer):
         return "is lazy and has no size yet: run the network once"
     reasons = {
         "has no numbers, for it lies on the meta device": tensor.is_meta,

@@ -38,8 +38,11 @@ class LoadedNetwork(NamedTuple):
         with read_from("what the file tells of itself", "export it anew"):
             facts = {name: value for name, value in frozen(about or "{}").items() if name in TOLD}
             size = facts.get("input_size") or self.input_size or (1, 1, 1)
-            of_card = {name: facts.get(name) for name in TOLD[1:4]}
-            check_card(Card(architecture=None, input_size=size, **of_card))
+            card = Card(
+                architecture=None, input_size=size, mean=facts.get("mean"), std=facts.get("std"),
+                class_names=facts.get("class_names"),
+            )  # fmt: skip
+            check_card(card)
             if facts.get("pixels", "normalised") not in get_args(Pixels):
                 raise ValueError(facts["pixels"])
             return self._replace(**facts)
