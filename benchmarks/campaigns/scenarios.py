@@ -157,7 +157,8 @@ def problem_after(scenario: Scenario, base: Path, folder: Path) -> str | None:
     old = contents(base / scenario.before) if scenario.before else {}
     new = contents(base / scenario.name)
     now = contents(folder)
-    if scenario.replaces and not _is_new(base, scenario, folder):
+    kept = scenario.replaces and not _is_new(base, scenario, folder)
+    if kept:
         if now != old:
             return f"neither old nor new: {_differences(now, old)}"
     elif not scenario.replaces and scenario.again is None:
@@ -165,7 +166,8 @@ def problem_after(scenario: Scenario, base: Path, folder: Path) -> str | None:
         lost = [name for name in old if name not in now]
         if mixed or lost:
             return f"changed {mixed[:3]}, lost {lost[:3]}"
-    words = (scenario.again(folder) if scenario.again else ()) or scenario.words
+    words = () if kept or not scenario.again else scenario.again(folder)
+    words = words or scenario.words
     ended = run(words, folder)
     if ended.code:
         return f"the next start ended with {ended.code}: {ended.output[-300:]}"
