@@ -41,6 +41,8 @@ WORDS = (
     "family",
     "norm",
     "known_of_a_pair",
+    "fault",
+    "reader",
 )
 """Columns of words; all others are numbers."""
 TABLE = re.compile(

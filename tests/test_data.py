@@ -1,6 +1,8 @@
 """Reading data, and every way in which it can be wrong."""
 
+import os
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -143,6 +145,45 @@ def test_wrong_folders(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "test" / "bird" / "0.png")
     with pytest.raises(UserError, match="bird is not in both"):
         load_data(name)
+
+
+@pytest.mark.parametrize("kind", ["loop", "pipe", "device", "large"])
+def test_folders_from_strangers(tmp_path, kind):
+    """Nothing in them hangs, and none of it takes memory."""
+    folder_of_images(tmp_path)
+    place = tmp_path / "train" / "dog"
+    if kind == "loop":
+        for name in "abc":
+            (place / name).symlink_to(tmp_path)
+        assert len(load_data(f"folder:{tmp_path}").train) == 4
+        return
+    if kind == "pipe":
+        os.mkfifo(place / "pipe.png")
+    elif kind == "device":
+        (place / "zero.png").symlink_to("/dev/zero")
+    else:
+        Image.new("1", (20_000, 20_000)).save(place / "large.png")
+    with pytest.raises(UserError, match=r"is no file|is no whole image"):
+        load_data(f"folder:{tmp_path}")
+
+
+def test_archives_from_strangers(tmp_path):
+    file = tmp_path / "data.npz"
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("train_images.npy", "w", force_zip64=True) as member:
+            for _ in range(33):
+                member.write(bytes(2**24))
+        archive.writestr("train_labels", "hello")
+    with pytest.raises(UserError, match=r"unpacks to 0\.6 GB"):
+        load_data(str(file))
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("train_images", "hello")
+    with pytest.raises(UserError, match="is no array"):
+        load_data(str(file))
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(UserError, match="is no file"):
+        load_data(str(file))
 
 
 def test_mnist_from_torchvisions_files(tmp_path):

@@ -4,22 +4,90 @@ A sentence names settings as Python does, in backticks: `batch_size`. The comman
 as its own flags: --batch-size.
 """
 
-from collections.abc import Iterable
+import sysconfig
+import traceback
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from difflib import get_close_matches
 from math import isfinite
+from pathlib import Path
+
+NO_MEMORY = (
+    "can't allocate memory", "not enough memory", "Storage size calculation overflowed",
+    "bad_alloc", "numel: integer multiplication overflow",
+)  # fmt: skip
+"""What torch says where the processor's memory is not enough."""
 
 
 class UserError(ValueError):
     """One sentence that says what is wrong and what to do; the command line exits with 2."""
 
 
+NOT_MEANT = (
+    AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError,
+    ZeroDivisionError,
+)  # fmt: skip
+"""What happens where a file says something else than such files say."""
+
+
 class DivergedError(UserError):
     """A run whose loss or weights are no longer finite; the same settings would diverge again."""
 
 
+@contextmanager
+def read_from(place: object, advice: str) -> Generator[None]:
+    """Within it, what a file or folder says and none of ours would say is a `UserError`.
+
+    Args:
+        place: what is read.
+        advice: what to do then.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except NOT_MEANT as error:
+        raise UserError(
+            f"{place} is damaged or of another version ({first_line(error)}); {advice}"
+        ) from error
+
+
 def first_line(error: BaseException) -> str:
-    """What an error of somebody else's says, as far as it fits into a sentence."""
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+    """What an error of somebody else's says, as far as it fits into a sentence.
+
+    Of an error in the user's own code with its kind, and with the file and line.
+    """
+    try:
+        said = str(error).strip()
+    except Exception:
+        # It is somebody else's class, which may fail at that too.
+        said = ""
+    kind = type(error).__name__
+    line = said.splitlines()[0][:300] if said else kind
+    if (place := place_in_users_code(error)) is None:
+        return line
+    return f"{line if line == kind else f'{kind}: {line}'} ({place})"
+
+
+def place_in_users_code(error: BaseException) -> str | None:
+    """The file and line of the user's own code where an error arose; None if it arose elsewhere."""
+    libraries = {str(Path(__file__).parent), *sysconfig.get_paths().values()}
+    found = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file = frame.f_code.co_filename
+        if not file.startswith(("<", *libraries)) and Path(file).is_file():
+            found = f"{file}, line {line}"
+    return found
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was asked for that is not there, by Python, numpy or torch.
+
+    Torch's class for devices is not imported here, and for the processor it has none.
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in NO_MEMORY)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:

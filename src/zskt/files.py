@@ -2,7 +2,10 @@
 
 import errno
 import os
+import platform
 import re
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -12,6 +15,9 @@ CANNOT_BE_SYNCED = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errn
 """What systems say that have no fsync for folders: network shares, Windows."""
 TEMPORARY = ".tmp"
 """How the names of files end that a kill can leave half written; they begin with a dot."""
+
+REPLACES = "replaces_the_run_here"
+"""In the settings of a run while what else lies there is still that of the run before it."""
 
 
 def safe_name(text: str) -> str:
@@ -29,7 +35,9 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         UserError: if the disk is full or the folder is not writable; no part of it is left.
     """
     data = content.encode() if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{token_hex(4)}{TEMPORARY}")
+    remove_leftovers(path.parent)
+    mark = f"{_machine()}-{os.getpid()}-{token_hex(4)}"
+    temporary = path.with_name(f".{path.name}.{mark}{TEMPORARY}")
     try:
         with temporary.open("xb") as file:
             file.write(data)
@@ -38,10 +46,24 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        _unlink(temporary)
         raise UserError(
             f"cannot write {path}: {error.strerror}; make room or choose another place"
         ) from error
+    except BaseException:
+        _unlink(temporary)
+        raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of processes of this machine that were killed."""
+    if os.name != "posix":
+        # Elsewhere a process cannot be asked for without harm.
+        return
+    for file in folder.glob(f".*.{_machine()}-*{TEMPORARY}"):
+        writer = file.name.rsplit("-", 2)[1]
+        if writer.isdigit() and not _lives(int(writer)):
+            _unlink(file)
 
 
 def make_folder(path: Path) -> None:
@@ -56,6 +78,27 @@ def make_folder(path: Path) -> None:
         raise UserError(
             f"cannot make the folder {path}: {error.strerror}; choose another place"
         ) from error
+
+
+def _machine() -> str:
+    """A few letters for the machine: folders are shared, and so are numbers of processes."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
+
+
+def _unlink(file: Path) -> None:
+    """Remove a file, if it is there and can be."""
+    with suppress(OSError):
+        file.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

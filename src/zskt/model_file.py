@@ -17,12 +17,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
 
-from zskt.errors import UserError
-from zskt.files import write_atomically
+from zskt.errors import NOT_MEANT, UserError
+from zskt.files import REPLACES, write_atomically
 from zskt.images import Normalisation
 from zskt.networks import Generator, create, is_code
 from zskt.networks.arguments import LARGEST, check_arguments
 
+MOST_NUMBERS = 2**24
+"""Of one image: a file may not choose how much memory a few images take."""
 NAMES_IN_A_RUN = ("student.safetensors", "model.safetensors")
 """What `load` looks for when it is given a run folder."""
 
@@ -95,6 +97,9 @@ def network_file(path: Path) -> Path:
     """The model file that a path means: itself, or the network inside a run folder."""
     if not path.is_dir():
         return path
+    settings = path / "settings.json"
+    if settings.is_file() and f'"{REPLACES}"' in settings.read_text(errors="replace"):
+        raise UserError(f"the run in {path} is being replaced; go on with it by `resume`")
     for name in NAMES_IN_A_RUN:
         if (path / name).is_file():
             return path / name
@@ -112,24 +117,29 @@ def read_card(path: Path) -> Card:
     known = {field.name for field in fields(Card)}
     try:
         card = Card(**{name: value for name, value in frozen(text).items() if name in known})
-        _check_card(card)
-    except (ValueError, TypeError, AttributeError) as error:
+        check_card(card)
+    except NOT_MEANT as error:
         raise UserError(f"the card of {path} is damaged; make the file anew") from error
     return card
 
 
-def _check_card(card: Card) -> None:
+def check_card(card: Card) -> None:
     """Raise a `TypeError` unless a card holds what cards hold, in sizes that networks have."""
+    if not isinstance(card.input_size, tuple):
+        raise TypeError(card)
     channels = card.input_size[0] if len(card.input_size) == 3 else None
     numbers = (*card.input_size, card.classes, card.noise_size, card.width, card.depth)
     small = all(type(each) is int and 0 < each <= LARGEST for each in numbers if each is not None)
+    small = small and math.prod(card.input_size) <= MOST_NUMBERS
+    statistics = (*(card.mean or ()), *(card.std or ()))
     lengths = {len(values) for values in (card.mean, card.std) if values is not None}
     whole = card.architecture != "generator" or (card.noise_size and card.width)
     if not (
         channels and small and whole and lengths <= {channels}
         and isinstance(card.architecture, str | None) and isinstance(card.arguments, dict | None)
         and isinstance(card.class_names, tuple | None)
-        and all(isinstance(each, int | float) for each in (*(card.mean or ()), *(card.std or ())))
+        and all(isinstance(each, int | float) and math.isfinite(each) for each in statistics)
+        and all(each > 0 for each in card.std or ())
     ):  # fmt: skip
         raise TypeError(card)
 
@@ -220,7 +230,10 @@ def load_weights(path: str | Path, network: nn.Module) -> None:
     """
     file = network_file(Path(path))
     with _opened(file) as opened:
-        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        try:
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        except (SafetensorError, RuntimeError, *NOT_MEANT) as error:
+            raise UserError(f"{file} holds tensors that are none; make it anew") from error
     here = network.state_dict()
     wrong = sorted(set(here) ^ set(tensors)) or sorted(
         name for name in here if here[name].shape != tensors[name].shape

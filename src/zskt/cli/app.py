@@ -6,18 +6,16 @@ takes seconds, and neither `zskt --help` nor a wrong argument may.
 """
 
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, Parameter
 
-from zskt.cli.complaints import complain
+from zskt.cli.ending import one_sentence
 from zskt.cli.examples import EXAMPLES
 from zskt.cli.help import shown_help
-from zskt.errors import UserError
 
 COMMANDS = {
     "demo": "zskt.jobs.demo:demo",
@@ -100,23 +98,5 @@ def main() -> None:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     logging.getLogger("lightning_fabric.utilities.rank_zero").setLevel(logging.WARNING)
     words = sys.argv[1:]
-    try:
+    with one_sentence():
         make_app(words)(words, exit_on_error=False, print_error=False)
-    except BrokenPipeError:
-        # The reader of our output has gone, as in `zskt list | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (UserError, CycloptsError) as error:
-        complain(" ".join(str(error).split()))
-        sys.exit(2)
-    except RuntimeError as error:
-        # Torch's class is not imported here, where most commands have not needed torch yet.
-        if type(error).__name__ != "OutOfMemoryError":
-            raise
-        complain("out of memory on the device; take a smaller --batch-size or --device cpu")
-        sys.exit(2)
-    except OSError as error:
-        complain(f"{error.filename or 'a file'}: {error.strerror or error}")
-        sys.exit(2)
-    except KeyboardInterrupt as stop:
-        complain(str(stop) or "stopped")
-        sys.exit(130)

@@ -19,7 +19,7 @@ from torch.optim import SGD, Adam, Optimizer
 
 from zskt.distillation.counts import Counts
 from zskt.distillation.round import Round as Round
-from zskt.errors import UserError
+from zskt.errors import NOT_MEANT, UserError, read_from
 from zskt.images import Bounds, Normalisation
 from zskt.runs.image_memory import ImageMemory
 from zskt.seeds import stream
@@ -157,7 +157,7 @@ class Session:
         if self._saved is not None:
             try:
                 thing.load_state_dict(self._saved["kept"][name])
-            except (KeyError, RuntimeError, ValueError) as error:
+            except (RuntimeError, *NOT_MEANT) as error:
                 raise UserError(
                     f"the checkpoint does not fit the {name} of this run: it is of another "
                     "architecture or method; start the run anew"
@@ -171,12 +171,13 @@ class Session:
             raise PlayersMade
         if self._saved is None:
             return
-        random = self._saved["random"]
-        self.random.set_state(random["noise"])
-        torch.set_rng_state(random["cpu"])
-        for device in self._cuda:
-            if str(device) in random:
-                torch.cuda.set_rng_state(random[str(device)], device)
+        with read_from("the checkpoint", "start the run anew"):
+            random = self._saved["random"]
+            self.random.set_state(random["noise"])
+            torch.set_rng_state(random["cpu"])
+            for device in self._cuda:
+                if str(device) in random:
+                    torch.cuda.set_rng_state(random[str(device)], device)
 
     def noise(self, *size: int) -> Tensor:
         """Standard normal numbers; the same on every device for the same seed."""

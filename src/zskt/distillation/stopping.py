@@ -1,10 +1,13 @@
-"""Ctrl-C and termination, noticed between two rounds instead of in the middle of one."""
+"""Ctrl-C, termination and a closed terminal, noticed between two rounds instead of within one."""
 
 import signal
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+STOPS = ("SIGINT", "SIGTERM", "SIGHUP")
+"""Not every system has the last."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -20,13 +23,19 @@ class StopRequest:
 
 @contextmanager
 def stop_request() -> Generator[StopRequest]:
-    """Turn the first SIGINT or SIGTERM into a flag; a second one acts at once, as always."""
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a flag; a second one acts at once, as always.
+
+    A SIGHUP that is ignored stays so, as nohup wants it.
+    """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         # Only the main thread may handle signals; there a stop acts at once.
         yield request
         return
-    before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
+    kinds = [getattr(signal, name) for name in STOPS if hasattr(signal, name)]
+    handlers = {kind: signal.getsignal(kind) for kind in kinds}
+    ignored = [kind for kind in kinds[2:] if handlers[kind] is signal.SIG_IGN]
+    before = {kind: handler for kind, handler in handlers.items() if kind not in ignored}
 
     def note(*_) -> None:
         request.made = True

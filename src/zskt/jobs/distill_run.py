@@ -32,7 +32,7 @@ from zskt.jobs.task import Task
 from zskt.measure.contenders import check_fits
 from zskt.model_file import Card, load_weights
 from zskt.networks import architecture_of, create
-from zskt.networks.compatibility import count_classes
+from zskt.networks.compatibility import check_learns, count_classes
 from zskt.networks.factory import parsed
 from zskt.networks.shrink import shrunk
 from zskt.runs.folder import STUDENT, RunFolder
@@ -172,6 +172,7 @@ def _student(task: Task, teacher: Teacher, tell: Tell) -> tuple[nn.Module, str |
             student = make(name, arguments=parsed(task.student_arg))
     if task.init is not None:
         load_weights(task.init, student)
+    check_learns(student, card.input_size)
     return student, name
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from zskt.data import ImageData, load_data
 from zskt.devices import Where
-from zskt.errors import UserError
+from zskt.errors import NOT_MEANT, UserError
 from zskt.measure.contenders import Contender
 from zskt.model_file import Card, load, network_file, read_classifier_card
 from zskt.networks import is_code
@@ -147,7 +147,9 @@ def whole_settings(path: Path) -> Generator[None]:
     """Within it, settings of a run that are not what they should be are a `UserError`."""
     try:
         yield
-    except (KeyError, TypeError, AttributeError) as error:
+    except UserError:
+        raise
+    except NOT_MEANT as error:
         raise UserError(
             f"the settings of {path} are damaged or of another version ({error}); start it anew"
         ) from error

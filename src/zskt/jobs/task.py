@@ -96,16 +96,27 @@ def _task(
     if not all(isinstance(value, int | float | None) for value in numbers.values()):
         raise TypeError(numbers)
     own = Run(**settings["run"])
+    method = method_class(settings["method"])
+    check_kinds(settings["method_settings"], method())
     if run.has_length:
         own = replace(own, rounds=run.rounds, minutes=run.minutes)
     return Task(
         teacher=teacher, options=options, student=student,
         student_arg=tuple(f"{name}={value!r}" for name, value in arguments.items()),
         init=Path(init) if init else None, out=path,
-        method=method_class(settings["method"])(**settings["method_settings"]),
+        method=method(**settings["method_settings"]),
         run=replace(own, until=run.until, device=run.device),
         data=settings["data"],
         data_dir=data_dir if data_dir != Path("data") else Path(settings["data_dir"]),
         digest=settings["teacher_sha256"], resumed=True,
         length_given=run.has_length,
     )  # fmt: skip
+
+
+def check_kinds(settings: dict[str, Any], like: object) -> None:
+    """Raise a `TypeError` unless the settings are of the kinds of a method's own."""
+    kinds = {bool: (bool,), int: (int,), float: (int, float), str: (str,)}
+    for name, value in settings.items():
+        kind = type(getattr(like, name, None))
+        if kind in kinds and type(value) not in kinds[kind]:
+            raise TypeError(f"{name} is {value}")

@@ -150,7 +150,7 @@ def _made(
 
     from zskt.model_file import load_weights
     from zskt.networks import create
-    from zskt.networks.compatibility import count_logits
+    from zskt.networks.compatibility import check_learns, count_logits
 
     torch.manual_seed(seed)
     size = images.input_size
@@ -158,6 +158,7 @@ def _made(
     if init is not None:
         load_weights(init, network)
     count_logits(name, network, size)
+    check_learns(network, size)
     return network.to(memory_format=torch.channels_last)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from zskt.errors import UserError
+from zskt.errors import UserError, first_line
 
 
 def from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
@@ -20,15 +20,17 @@ def from_factory(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     try:
         try:
             found = import_module(module)
-        except Exception as error:
-            told = f"{type(error).__name__}: {error}"
+        except (Exception, SystemExit) as error:
+            told = f"{type(error).__name__}: {first_line(error)}"
             raise UserError(f"cannot import {module} ({told}); check the name and path") from error
         if not callable(make := getattr(found, factory, None)):
             raise UserError(f"{module} has no function or class '{factory}'; check its name")
         try:
             network = make(**arguments)
-        except Exception as error:
-            told = f"{type(error).__name__}: {error}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            told = f"{type(error).__name__}: {first_line(error)}"
             raise UserError(f"{name} failed with {told}; check its arguments") from error
     finally:
         sys.path.remove("")

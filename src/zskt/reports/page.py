@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from zskt.errors import read_from
 from zskt.files import make_folder, write_atomically
 from zskt.reports.page_data import page_data
 from zskt.runs.facts import RunFacts
@@ -62,7 +63,8 @@ def write_page(path: Path, runs: Sequence[Path], *, watched: bool = False) -> Pa
     Raises:
         UserError: if a folder holds no run.
     """
-    text = page_of([RunFacts.read(run) for run in runs], watched=watched)
+    with read_from(" or ".join(map(str, runs)), "start the run anew"):
+        text = page_of([RunFacts.read(run) for run in runs], watched=watched)
     make_folder(path.parent)
     write_atomically(path, text)
     return path

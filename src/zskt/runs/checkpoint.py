@@ -8,7 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from zskt.errors import UserError
+from zskt.errors import NOT_MEANT, UserError
 from zskt.files import write_atomically
 
 
@@ -32,11 +32,11 @@ def read_state(path: Path) -> Any:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             skeleton = json.loads((file.metadata() or {})["state"])
+        return _put_back(skeleton, tensors)
     except FileNotFoundError as error:
         raise UserError(f"there is no checkpoint {path}; start the run anew") from error
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, RuntimeError, *NOT_MEANT) as error:
         raise UserError(f"the checkpoint {path} is damaged; start the run anew") from error
-    return _put_back(skeleton, tensors)
 
 
 def _take_out(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
@@ -61,6 +61,9 @@ def _put_back(value: Any, tensors: dict[str, torch.Tensor]) -> Any:
         case {"tensor": name, "stride": stride}:
             # Fused optimizers walk through memory: moments need the layout of their parameters.
             loaded = tensors[name]
+            reach = sum((side - 1) * step for side, step in zip(loaded.shape, stride, strict=True))
+            if loaded.numel() and not 0 <= reach < loaded.numel():
+                raise ValueError(stride)
             empty = torch.empty_strided(loaded.shape, stride, dtype=loaded.dtype)
             return empty.copy_(loaded)
         case {"dict": pairs}:

@@ -19,8 +19,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from zskt.errors import UserError
-from zskt.files import TEMPORARY, write_atomically
+from zskt.errors import UserError, read_from
+from zskt.files import REPLACES, TEMPORARY, remove_leftovers, write_atomically
+from zskt.runs.rows import read_rows
 from zskt.runs.run_file import RUN_FILE, run_file_text
 
 STUDENT = "student.safetensors"
@@ -89,6 +90,10 @@ class RunFolder:
     def create(self, settings: dict[str, Any], *, overwrite: bool = False) -> None:
         """Make the folder and write the settings.
 
+        A run is replaced at one moment, when new settings take the place of the old ones. They
+        say then that what else lies here belongs to the run before. A kill after it leaves the
+        new run, not yet begun: whoever reads its settings first takes away the rest.
+
         Args:
             settings: everything that was set, with the `command_name`.
             overwrite: replace a run of the same command.
@@ -99,6 +104,8 @@ class RunFolder:
         """
         self.check(settings["command_name"], overwrite=overwrite)
         self.make()
+        if self.holds_run:
+            self._write_settings({REPLACES: True, **settings})
         self._clear()
         self._write_settings(settings)
 
@@ -121,11 +128,11 @@ class RunFolder:
             settings = json.loads(self.settings_file.read_text())
             if not isinstance(settings, dict):
                 raise ValueError(settings)
-            return settings
         except (FileNotFoundError, NotADirectoryError) as error:
             raise UserError(f"{self.path} holds no run; give the folder of one") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UserError(f"{self.settings_file} is damaged; start the run anew") from error
+        return self._recovered(settings) if REPLACES in settings else settings
 
     def record(self, row: dict[str, Any]) -> None:
         """Append one row of metrics."""
@@ -139,23 +146,15 @@ class RunFolder:
 
     def metrics(self, *, until: int | None = None) -> list[dict[str, Any]]:
         """The rows recorded so far, up to a round; a last line cut short by a kill is left out."""
-        rows = []
-        lines = self.metrics_file.read_text().splitlines() if self.metrics_file.exists() else []
-        for line in lines:
-            try:
-                row = json.loads(line)
-            except ValueError:
-                break
-            if until is None or row["round"] <= until:
-                rows.append(row)
-        return rows
+        return read_rows(self.metrics_file, until=until)
 
     def rewind(self, number: int) -> list[dict[str, Any]]:
         """Forget what was recorded after a round; return what was recorded up to it."""
         rows = self.metrics(until=number)
         write_atomically(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
         for file in [*self.samples.glob("round-*.*"), *self.snapshots.glob("*.safetensors")]:
-            if int(file.stem.rpartition("-")[2]) > number:
+            end = file.stem.rpartition("-")[2]
+            if end.isdecimal() and int(end) > number:
                 file.unlink()
         return rows
 
@@ -175,20 +174,22 @@ class RunFolder:
         settings["run"] |= length
         self._write_settings(settings)
 
-    def _write_settings(self, settings: dict[str, Any]) -> None:
-        """The settings, and before them the file that a distillation is done again by."""
-        if "method_settings" in settings:
-            write_atomically(self.path / RUN_FILE, run_file_text(settings))
-        write_atomically(self.settings_file, json.dumps(settings, indent=2) + "\n")
-
     def write_result(self, name: str, text: str) -> None:
         """Write a result of the run, such as `result.json`."""
         write_atomically(self.path / name, text)
 
     def read_result(self, name: str) -> dict[str, Any] | None:
-        """A result of the run as `zskt.results.result` made it; None if there is none."""
+        """A result of the run as `zskt.results.result` made it; None if there is none.
+
+        Raises:
+            UserError: if it is damaged.
+        """
         file = self.path / name
-        return json.loads(file.read_text()) if file.exists() else None
+        if not file.exists():
+            return None
+        with read_from(file, "remove it, or make it anew"):
+            found = json.loads(file.read_text())
+            return {**found, "rows": [dict(row) for row in found["rows"]]}
 
     def save_state(self, state: dict[str, Any]) -> None:
         """Write the checkpoint over the one before, which is kept until then."""
@@ -201,17 +202,48 @@ class RunFolder:
         """The last checkpoint; None if the run was stopped before its first."""
         from zskt.runs.checkpoint import read_state
 
-        return read_state(self.checkpoint_file) if self.checkpoint_file.exists() else None
+        if not self.checkpoint_file.exists():
+            return None
+        state = read_state(self.checkpoint_file)
+        with read_from(self.checkpoint_file, "start the run anew"):
+            number, seconds = state["round"], state["seconds"]
+            kept, random = state["kept"].keys(), state["random"].keys()
+            if not (type(number) is int and 0 <= number < 2**63 and seconds >= 0 and kept | random):
+                raise ValueError((number, seconds))
+        return state
+
+    def tidy(self) -> None:
+        """Remove the temporary files of processes that were killed."""
+        parts = (self.checkpoint_file.parent, self.samples, self.snapshots, self.networks)
+        for folder in (self.path, *parts):
+            remove_leftovers(folder)
+
+    def _write_settings(self, settings: dict[str, Any]) -> None:
+        """The settings, and before them the file that a distillation is done again by."""
+        if "method_settings" in settings and REPLACES not in settings:
+            write_atomically(self.path / RUN_FILE, run_file_text(settings))
+        write_atomically(self.settings_file, json.dumps(settings, indent=2) + "\n")
+
+    def _recovered(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings, once what a killed process was to take away is gone."""
+        from zskt.runs.lock import FolderLock
+
+        del settings[REPLACES]
+        lock = FolderLock(self.path)
+        lock.take()
+        try:
+            self._clear()
+            self._write_settings(settings)
+        finally:
+            lock.release()
+        return settings
 
     def _clear(self) -> None:
-        """Remove what the run before left; other files in the folder are not ours to remove.
-
-        The checkpoint goes first and the settings are replaced last: whenever this is cut short,
-        the folder holds the run before, to be played from its start.
-        """
+        """Remove what the run before left; other files in the folder are not ours to remove."""
         ours = [self.checkpoint_file, self.metrics_file, self.path / CURVES]
         for pattern in (*OURS, "tensorboard/events.*", f".*{TEMPORARY}"):
             ours += self.path.glob(pattern)
         for file in ours:
             file.unlink(missing_ok=True)
         self.reopen()
+        self.tidy()

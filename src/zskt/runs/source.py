@@ -12,11 +12,11 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import nn
 
-from zskt.errors import UserError
+from zskt.errors import UserError, read_from
 from zskt.images import Images
 from zskt.model_file import load, read_card
 from zskt.networks.generator import Generator
-from zskt.runs.folder import SOURCE, STUDENT, RunFolder
+from zskt.runs.folder import SOURCE, STUDENT, RunFolder, number_of
 from zskt.runs.image_memory import ImageMemory
 
 BATCH = 128
@@ -64,9 +64,11 @@ def read_source(folder: RunFolder) -> ImageSource | None:
 
 def read_past_source(folder: RunFolder) -> ImageSource | None:
     """What a run's images came from earlier; None where that was not kept."""
-    last = max((row["round"] for row in folder.metrics()), default=0)
-    files = sorted(folder.snapshots.glob("source-*.safetensors"))
-    networks = [_network(each) for each in files if int(each.stem.rpartition("-")[2]) < last]
+    last = max((number_of(row) for row in folder.metrics()), default=0)
+    files = sorted(folder.snapshots.glob("source-[0-9]*.safetensors"))
+    numbers = [each.stem.rpartition("-")[2] for each in files]
+    pairs = zip(files, numbers, strict=True)
+    networks = [_network(file) for file, each in pairs if each.isdecimal() and int(each) < last]
     past = [network for network in networks if network is not None]
     return DrawnImages(*past) if past else None
 
@@ -102,11 +104,14 @@ def _kept_images(folder: RunFolder, file: Path) -> ImageMemory:
     """The images in a memory's file, as many as the checkpoint counts."""
     state = folder.state()
     settings = folder.settings()
-    size = tuple(settings["input_size"])
-    kept = state["kept"][file.stem] if state else {"count": 0, "most": 1}
-    normalisation = read_card(folder.path / STUDENT).normalisation
-    memory = ImageMemory(file, size, normalisation, kept["most"])
-    memory.read(kept["count"])
+    with read_from(folder.path, "give another run"):
+        size = tuple(settings["input_size"])
+        kept = state["kept"][file.stem] if state else {"count": 0, "most": 1}
+        card = read_card(folder.path / STUDENT)
+        if size != card.input_size:
+            raise ValueError(size)
+        memory = ImageMemory(file, card.input_size, card.normalisation, kept["most"])
+        memory.read(kept["count"])
     return memory
 
 

@@ -1,5 +1,8 @@
 """The recorded metrics for TensorBoard too, where it is installed; metrics.jsonl is the truth."""
 
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +19,16 @@ class Board:
     def __init__(self, path: Path):
         self.path: Path | None = path
         self._writer: Any = None
+        self._hook = threading.excepthook
 
     def record(self, row: dict[str, Any]) -> None:
         """One row of metrics: numbers as curves, counts as histograms."""
         if self.path is None or not self._ready(row["round"]):
             return
+        with self._or_not_at_all():
+            self._write(row)
+
+    def _write(self, row: dict[str, Any]) -> None:
         for name, value in row.items():
             if isinstance(value, list):
                 counted = torch.arange(len(value)).repeat_interleave(torch.tensor(value))
@@ -31,7 +39,17 @@ class Board:
     def close(self) -> None:
         """Write what is left."""
         if self._writer is not None:
-            self._writer.close()
+            with self._or_not_at_all():
+                self._writer.close()
+            threading.excepthook = self._hook
+
+    @contextmanager
+    def _or_not_at_all(self) -> Generator[None]:
+        """A full disk is told by `metrics.jsonl`; here it is the end of the curves."""
+        try:
+            yield
+        except OSError:
+            self.path = None
 
     def _ready(self, first: int) -> bool:
         if self._writer is None:
@@ -40,5 +58,14 @@ class Board:
             except ImportError:
                 self.path = None
                 return False
-            self._writer = SummaryWriter(str(self.path), purge_step=first)
+            # It writes in a thread, which would print what it meets before we hear of it.
+            threading.excepthook = self._heard
+            with self._or_not_at_all():
+                self._writer = SummaryWriter(str(self.path), purge_step=first)
+            return self._writer is not None
         return True
+
+    def _heard(self, error: Any) -> None:
+        """What a thread met: a disk that takes no more is told elsewhere."""
+        if not isinstance(error.exc_value, OSError):
+            self._hook(error)

@@ -71,6 +71,7 @@ class FolderWriter:
     def begin(self) -> None:
         """Make the folder, or take away what an earlier end of this run left."""
         self.hold()
+        self.folder.tidy()
         if self.resumed:
             self.folder.reopen()
             self.folder.set_length(self.settings.get("run", {}))

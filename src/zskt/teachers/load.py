@@ -6,7 +6,6 @@ Nothing of a teacher is ever edited: what it returns is adapted by a wrapper, wh
 normalisation of its images.
 """
 
-import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from math import isfinite
@@ -28,6 +27,7 @@ from zskt.images import (
 from zskt.measure.cost import Size
 from zskt.model_file import Card, load, network_file, read_classifier_card
 from zskt.networks import architecture_of, is_code
+from zskt.networks.compatibility import copied
 from zskt.teachers.loaded import LoadedNetwork
 from zskt.teachers.onnx_file import OnnxNetwork, check_against_onnxruntime
 from zskt.teachers.options import Kind, Output
@@ -37,6 +37,7 @@ from zskt.teachers.teacher import Teacher, digest_of
 from zskt.teachers.traced import Traced
 
 Numbers = tuple[float, ...]
+OTHER_WIDTHS = {torch.float16: 16, torch.bfloat16: 16, torch.float64: 64}
 CENTRED = 0.5, 0.25
 """Mean and standard deviation of the images that a teacher of pixels is played with."""
 
@@ -77,7 +78,7 @@ def load_teacher(
     name = type(source).__name__ if isinstance(source, nn.Module) else str(source)
     _check_normalisation(mean, std, pixels)
     if isinstance(source, nn.Module):
-        loaded = LoadedNetwork(copy.deepcopy(source))
+        loaded = LoadedNetwork(copied("teacher", source))
     elif weights or is_foreign(name):
         loaded = read(name, weights, dict(arguments or {}), input_size, classes)
     elif input_size or classes or arguments or pixels != "normalised" or output != "auto":
@@ -87,9 +88,9 @@ def load_teacher(
     size = _size_of(name, loaded, input_size)
     notes = list[str]()
     network = loaded.network.cpu().eval()
-    if any(each.dtype in (torch.float16, torch.bfloat16) for each in network.parameters()):
+    for width in {each.dtype for each in network.parameters()} & OTHER_WIDTHS.keys():
         network = network.float()
-        notes.append("Its weights have 16 bits; it runs in 32.")
+        notes.append(f"Its weights have {OTHER_WIDTHS[width]} bits; it runs in 32.")
     if pixels == "normalised" and mean is None:
         pixels = loaded.pixels
     normalisation = _normalisation_of(loaded, mean, std, pixels, size, notes)

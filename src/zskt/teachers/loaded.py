@@ -1,14 +1,18 @@
 """What a file or a name gave, before its user's word is heard."""
 
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from torch import nn
 
+from zskt.errors import read_from
 from zskt.images import Pixels
-from zskt.model_file import frozen
+from zskt.model_file import Card, check_card, frozen
 
 ABOUT = "zskt"
 """Under this name our exports keep, as JSON, the facts of `LoadedNetwork`."""
+
+
+TOLD = ("input_size", "mean", "std", "class_names", "pixels")
 
 
 class LoadedNetwork(NamedTuple):
@@ -26,5 +30,19 @@ class LoadedNetwork(NamedTuple):
     """What it takes."""
 
     def told(self, about: str | bytes) -> "LoadedNetwork":
-        """The same, with what a file that we exported tells of itself."""
-        return self._replace(**frozen(about or "{}"))
+        """The same, with what a file that we exported tells of itself.
+
+        Raises:
+            UserError: if it tells what no file of ours does.
+        """
+        with read_from("what the file tells of itself", "export it anew"):
+            facts = {name: value for name, value in frozen(about or "{}").items() if name in TOLD}
+            size = facts.get("input_size") or self.input_size or (1, 1, 1)
+            card = Card(
+                architecture=None, input_size=size, mean=facts.get("mean"), std=facts.get("std"),
+                class_names=facts.get("class_names"),
+            )  # fmt: skip
+            check_card(card)
+            if facts.get("pixels", "normalised") not in get_args(Pixels):
+                raise ValueError(facts["pixels"])
+            return self._replace(**facts)

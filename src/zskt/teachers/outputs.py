@@ -83,6 +83,8 @@ def _fits(output: Any, batch: int, classes: int | None) -> bool:
     return (
         isinstance(output, Tensor)
         and output.is_floating_point()
+        and output.layout == torch.strided
+        and not output.is_meta
         and output.ndim >= 2
         and output.shape[0] == batch
         and (output.shape[1] > 1 if classes is None else output.shape[1] == classes)

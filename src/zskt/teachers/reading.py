@@ -1,6 +1,5 @@
 """What a source means, whatever it returns: networks from files, libraries and factories."""
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from zskt.errors import UserError, first_line
 from zskt.images import Images, size_in_words
 from zskt.measure.accuracy import Logits
 from zskt.networks import create, is_code
+from zskt.networks.compatibility import copied
 from zskt.teachers.loaded import LoadedNetwork
 from zskt.teachers.onnx_file import read_onnx
 from zskt.teachers.outputs import Adapted, find, taken
@@ -45,7 +45,7 @@ def read(
         if weights is not None:
             fill(network, read_weights(weights), weights)
         # A copy: the factory may keep what it returned.
-        return LoadedNetwork(copy.deepcopy(network))
+        return LoadedNetwork(copied("teacher", network))
     if weights is not None:
         return with_weights(name, weights, input_size, classes, arguments)
     if name.startswith("hf:"):
@@ -83,6 +83,6 @@ def understood(
             return fixed, None, fixed(images)
     except UserError:
         raise
-    except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
+    except (Exception, SystemExit) as error:
         by = size_in_words(images.shape[1:])
         raise UserError(f"{name} cannot take {by} images: {first_line(error)}") from error

@@ -1,6 +1,9 @@
 """Teachers from files of torch's own: TorchScript `.pt` and `torch.export` `.pt2`."""
 
+import logging
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -35,7 +38,7 @@ def read_torchscript(file: Path) -> LoadedNetwork:
         # Reading such files is deprecated; people have them.
         with warnings.catch_warnings(action="ignore"):
             network = torch.jit.load(file, map_location="cpu", _extra_files=files)
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:
         raise UserError(
             f"{file} is cut short or no TorchScript file; a state dict goes with `weights` beside "
             "the name of its network"
@@ -51,20 +54,34 @@ def read_exported(file: Path) -> LoadedNetwork:
     files = {ABOUT: ""}
     try:
         # Weights come back on the device that they were exported on.
-        program = move_to_device_pass(torch.export.load(file, extra_files=files), "cpu")
+        with _quiet(logging.getLogger("torch.export")):
+            loaded = torch.export.load(file, extra_files=files)
+        program = move_to_device_pass(loaded, "cpu")
+        names = program.graph_signature.user_inputs
+        inputs = [node for node in program.graph.nodes if node.op == "placeholder"]
+        values = [node.meta["val"] for node in inputs if node.name in names]
+        network = Traced(program.module())
     except Exception as error:
         told = f"{file} is cut short or no file of torch.export; export it anew"
         raise UserError(told) from error
-    names = program.graph_signature.user_inputs
-    inputs = [node for node in program.graph.nodes if node.op == "placeholder"]
-    values = [node.meta["val"] for node in inputs if node.name in names]
     if len(values) != 1 or not isinstance(values[0], Tensor) or values[0].ndim != 4:
         raise UserError(f"{file} takes something else than images alone; export it anew")
     batch, channels, height, width = values[0].shape
     sides = int(channels), int(height), int(width)
     fixed = batch if isinstance(batch, int) else None
-    found = LoadedNetwork(Traced(program.module()), input_size=sides, batch=fixed)
+    found = LoadedNetwork(network, input_size=sides, batch=fixed)
     return found.told(files[ABOUT])
+
+
+@contextmanager
+def _quiet(logger: logging.Logger) -> Generator[None]:
+    """Within it a library does not print what it raises besides."""
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class FixedBatch(nn.Module):

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from zskt.errors import UserError
+from zskt.errors import NOT_MEANT, UserError
+from zskt.networks.compatibility import not_plain
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "ema", "weights")
 """Keys under which training scripts store a state dict beside other things."""
@@ -27,11 +27,11 @@ def read_weights(file: Path) -> dict[str, Tensor]:
     if file.suffix == ".safetensors":
         try:
             return load_file(file)
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, RuntimeError, *NOT_MEANT) as error:
             raise UserError(f"{file} is cut short or no safetensors file") from error
     try:
         found = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, UnpicklingError, EOFError, ValueError) as error:
+    except Exception as error:
         raise UserError(
             f"{file} is no state dict that can be read without running its code; save "
             "network.state_dict() as safetensors"
@@ -42,7 +42,13 @@ def read_weights(file: Path) -> dict[str, Tensor]:
                 found = found[name]
     if not isinstance(found, Mapping) or not any(map(torch.is_tensor, found.values())):
         raise UserError(f"{file} holds no state dict; save network.state_dict()")
-    return {name: tensor for name, tensor in found.items() if torch.is_tensor(tensor)}
+    state = {name: tensor for name, tensor in found.items() if torch.is_tensor(tensor)}
+    for name, tensor in state.items():
+        if not isinstance(name, str):
+            raise UserError(f"{file} names a tensor {name!r}; save network.state_dict()")
+        if (reason := not_plain(tensor)) is not None:
+            raise UserError(f"{file}: {name} {reason}; save a plain state dict")
+    return state
 
 
 def without_prefix(state: State, wanted: State) -> dict[str, Tensor]:

@@ -1,0 +1,1 @@
+"""Campaigns: many cases, each in a child of one warm process."""

@@ -1,0 +1,30 @@
+"""The rows of metrics that a run has recorded, one JSON object a line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from zskt.errors import UserError
+
+
+def number_of(row: dict[str, Any]) -> int:
+    """The round of a row of metrics; or a `UserError`."""
+    if type(number := row.get("round")) is not int:
+        raise UserError(f"the metrics hold a row without a round ({number}); start the run anew")
+    return number
+
+
+def read_rows(file: Path, *, until: int | None = None) -> list[dict[str, Any]]:
+    """The rows up to a round; a last line cut short by a kill is left out."""
+    rows = []
+    lines = file.read_text(errors="replace").splitlines() if file.exists() else []
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            break
+        if not isinstance(row, dict):
+            break
+        if until is None or number_of(row) <= until:
+            rows.append(row)
+    return rows
