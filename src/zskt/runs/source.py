@@ -16,8 +16,9 @@ from zskt.errors import UserError, read_from
 from zskt.images import Images
 from zskt.model_file import load, read_card
 from zskt.networks.generator import Generator
-from zskt.runs.folder import SOURCE, STUDENT, RunFolder, number_of
+from zskt.runs.folder import SOURCE, STUDENT, RunFolder
 from zskt.runs.image_memory import ImageMemory
+from zskt.runs.rows import number_of
 
 BATCH = 128
 
