@@ -17,15 +17,15 @@ from torch import nn
 from zskt.data import ImageData
 from zskt.devices import Where, resolve
 from zskt.distillation.budget import Budget
-from zskt.distillation.loop import MUCH_MEMORY, Play, Played
-from zskt.distillation.memory import estimated_bytes, free_bytes
+from zskt.distillation.loop import Play, Played
+from zskt.distillation.memory import MUCH_MEMORY, estimated_bytes, free_bytes
 from zskt.distillation.run import Run
 from zskt.distillation.stopping import Stopped
 from zskt.errors import UserError
 from zskt.images import at_once
 from zskt.jobs.distill import Distilled
 from zskt.jobs.distill_end import ended, seconds_of_end, watching
-from zskt.jobs.loading import data_of, described, keep_apart, name_of
+from zskt.jobs.loading import data_of, described, keep_apart, name_of, resolved
 from zskt.jobs.plan import busy, fitted, plan_of, trial_of
 from zskt.jobs.task import Task
 from zskt.model_file import Card, load_weights, parameters
@@ -163,7 +163,7 @@ def _settings(
     """Everything that was set, for the run folder."""
     settings = {
         "teacher_sha256": teacher.digest,
-        "teacher_path": _resolved(teacher.source),
+        "teacher_path": resolved(teacher.source),
         "data_dir": str(task.data_dir.resolve()),
         **task.settings(),
         "student": name or name_of(task.student),
@@ -173,13 +173,6 @@ def _settings(
         "input_size": teacher.card.input_size,
     }
     return described("distill", settings, where)
-
-
-def _resolved(source: str) -> str:
-    """A place that means the same from another folder."""
-    hub = "hf:" if source.startswith("hf:") else ""
-    place = Path(source.removeprefix(hub))
-    return f"{hub}{place.resolve()}" if place.exists() else source
 
 
 def check_memory(
@@ -231,4 +224,4 @@ def _open(play: Play, task: Task, card: Card, settings: dict[str, Any], overwrit
         if budget.over():
             spent = f"{done} rounds and {play.saved['seconds'] / 60:.1f} minutes"
             raise UserError(f"{folder.path} has had {spent}; give more `rounds` or `minutes`")
-    play.rows = folder.rewind(done)
+    folder.rewind(done)

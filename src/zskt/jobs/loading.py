@@ -73,6 +73,13 @@ def described(command_name: str, settings: dict[str, Any], where: Where) -> dict
     return {**about, "machine": machine(where.name), **settings}
 
 
+def resolved(source: str) -> str:
+    """A place that means the same from another folder."""
+    hub = "hf:" if source.startswith("hf:") else ""
+    place = Path(source.removeprefix(hub))
+    return f"{hub}{place.resolve()}" if place.exists() else source
+
+
 def keep_apart(out: Path | None, *sources: Any) -> None:
     """Raise a `UserError` if a network that is read lies in the folder that is written."""
     for source in sources:

@@ -32,6 +32,7 @@ class Board:
         """Write what is left."""
         if self._writer is not None:
             self._writer.close()
+            self._writer = None
 
     def _ready(self, first: int) -> bool:
         if self._writer is None:

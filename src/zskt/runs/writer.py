@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from zskt.files import write_atomically
 from zskt.images import Images, Normalisation, sheet
@@ -17,11 +18,44 @@ SHOWN = 32
 
 
 class NullWriter:
-    """Leaves nothing: for runs without a folder, and on every process but the first."""
+    """Leaves nothing on the disk: for runs without a folder, and on every process but the first.
+
+    Args:
+        state: what the run goes on from.
+        keeps: have the last state in memory, to go back to.
+    """
+
+    def __init__(self, state: dict[str, Any] | None = None, *, keeps: bool = False):
+        self._keeps = keeps
+        self._rows: list[dict[str, Any]] = []
+        self._state: dict[str, Any] | None = None
+        if state is not None:
+            self.save(state)
+
+    def record(self, row: dict[str, Any]) -> None:
+        """Have it in memory."""
+        self._rows.append(row)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What was recorded, oldest first."""
+        return self._rows
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Have a copy."""
+        if self._keeps:
+            self._state = _copied(state)
+
+    def state(self) -> dict[str, Any] | None:
+        """What was saved last; a copy, because optimizers go on with the tensors they are given."""
+        return _copied(self._state)
+
+    def rewind(self, number: int) -> None:
+        """Forget what was recorded after a round."""
+        self._rows = [row for row in self._rows if row["round"] <= number]
 
     def _nothing(self, *_: Any, **__: Any) -> None: ...
 
-    hold = begin = record = draw = keep = save = finish = close = release = _nothing
+    hold = begin = draw = keep = finish = close = release = _nothing
 
 
 class FolderWriter:
@@ -96,6 +130,20 @@ class FolderWriter:
         """A checkpoint."""
         self.folder.save_state(state)
 
+    def state(self) -> dict[str, Any] | None:
+        """The last checkpoint."""
+        return self.folder.state()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What was recorded, oldest first; not held in memory, which long runs would fill."""
+        return self.folder.metrics()
+
+    def rewind(self, number: int) -> None:
+        """Forget what was recorded after a round, to go on from there."""
+        self.resumed = True
+        self.folder.rewind(number)
+        self.board.close()
+
     def finish(
         self,
         student: nn.Module,
@@ -121,6 +169,10 @@ class FolderWriter:
     def release(self) -> None:
         """Others may write to the folder."""
         self.lock.release()
+
+
+def _copied(state: Any) -> Any:
+    return tree_map_only(Tensor, lambda it: it.detach().cpu().clone(), state)
 
 
 Writer = FolderWriter | NullWriter
