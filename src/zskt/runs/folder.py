@@ -36,6 +36,8 @@ PICTURES = (
     "beliefs.png", "single.png",
 )  # fmt: skip
 CURVES = "curves.npz"
+CAN_GO_ON = ("distill", "train")
+"""Commands that take `resume`."""
 OURS = (
     "samples/round-*.png", "samples/round-*.json", "snapshots/*.safetensors",
     "networks/*.safetensors", "memory/*.u8",
@@ -78,7 +80,7 @@ class RunFolder:
                 "replace; give another `out`"
             )
         if not overwrite:
-            on = ", or go on with `resume`" if command_name == "distill" else ""
+            on = ", or go on with `resume`" if command_name in CAN_GO_ON else ""
             raise UserError(
                 f"{self.path} already holds a run; replace it with `overwrite`, give another "
                 f"`out`{on}"
@@ -136,7 +138,7 @@ class RunFolder:
             ) from error
 
     def metrics(self, *, until: int | None = None) -> list[dict[str, Any]]:
-        """The rows recorded so far, up to a round; a last line cut short by a kill is left out."""
+        """The rows recorded so far, up to a round or epoch, without a last line cut by a kill."""
         rows = []
         lines = self.metrics_file.read_text().splitlines() if self.metrics_file.exists() else []
         for line in lines:
@@ -144,12 +146,12 @@ class RunFolder:
                 row = json.loads(line)
             except ValueError:
                 break
-            if until is None or row["round"] <= until:
+            if until is None or row.get("round", row.get("epoch", 0)) <= until:
                 rows.append(row)
         return rows
 
     def rewind(self, number: int) -> list[dict[str, Any]]:
-        """Forget what was recorded after a round; return what was recorded up to it."""
+        """Forget what was recorded after a round or epoch; return what was recorded up to it."""
         rows = self.metrics(until=number)
         write_atomically(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
         for file in [*self.samples.glob("round-*.*"), *self.snapshots.glob("*.safetensors")]:
