@@ -585,7 +585,7 @@ def test_a_training_that_cannot_go_on(tmp_path, data, teacher, capsys):
     for change in ({"epochs": "x"}, {"optimizer": "x"}, {"per_class": "3"}, {"precision": 8},
                    {"network_arguments": [1]}, {"save_seconds": None}):  # fmt: skip
         refused("are damaged", **change)
-    refused("must be above zero", save_seconds=-1)
+    refused("must be zero or above", save_seconds=-1)
     state = run / "checkpoint" / "state.safetensors"
     whole = state.read_bytes()
     state.write_bytes(whole[:-9])

@@ -86,7 +86,7 @@ def test_a_training_killed_in_the_middle_of_epochs(tmp_path):
         words = ["--resume", killed] if epoch else [*settings, "--out", killed]
         process = start("train", *words)
         while process.poll() is None:
-            time.sleep(0.005)
+            time.sleep(0.02)
             state = folder.state()
             if state is not None and state["step"] > steps[-1] and len(folder.metrics()) >= epoch:
                 break
