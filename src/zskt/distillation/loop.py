@@ -105,9 +105,9 @@ class Play:
         budget = self.budget or Budget(self.run)
         budget.resume(saved["round"], saved["seconds"])
         fabric = make_fabric(self.where, next(student.parameters()).dtype)
-        if fabric.global_rank > 0 or isinstance(self.writer, NullWriter):
-            self.writer = NullWriter(self.saved, keeps=self.run.recoveries > 0)
-        self.recovery = Recovery(self.run.recoveries, student, self.saved)
+        if fabric.global_rank > 0:
+            self.writer = NullWriter()
+        self.recovery = Recovery(self.run.recoveries, student, self.saved, self.writer)
         home = next(student.parameters()).device
         cuda = [fabric.device] if fabric.device.type == "cuda" else []
         end = self.run.until or self.run.total_rounds
@@ -120,7 +120,7 @@ class Play:
                         self._play(session, budget, average, line, stop)
                         break
                     except DivergedError as error:
-                        line.say(self.recovery.go_back(error, budget.round, self.writer))
+                        line.say(self.recovery.go_back(error, budget.round))
                         budget.go_back(self.recovery.round)
             finally:
                 self.writer.close()

@@ -29,6 +29,7 @@ class Recovery:
         most: times that it may.
         student: as it is before the first round.
         saved: the state that the run goes on from, if it was stopped before.
+        writer: which has the last checkpoint.
 
     Attributes:
         saved: the state to go on from now; None for the beginning.
@@ -36,8 +37,10 @@ class Recovery:
         went_back: whether anything was done in this part of the run.
     """
 
-    def __init__(self, most: int, student: nn.Module, saved: dict[str, Any] | None):
+    def __init__(self, most: int, student: nn.Module, saved: dict[str, Any] | None, writer: Writer):
         self._most = most
+        self._writer = writer
+        writer.keep_state(saved, wanted=most > 0)
         self._student = student
         self._began = copy.deepcopy(student.state_dict()) if most else {}
         self.saved = saved
@@ -62,20 +65,19 @@ class Recovery:
         """For the checkpoint; nothing in a run that never broke."""
         return {"recovered": self.made} if self.made else {}
 
-    def go_back(self, error: DivergedError, number: int, writer: Writer) -> str:
+    def go_back(self, error: DivergedError, number: int) -> str:
         """Put back what there was before it broke; returns a sentence for the user.
 
         Args:
             error: what broke.
             number: the round in which that was noticed.
-            writer: which has the last checkpoint.
 
         Raises:
             DivergedError: the same, if the run has gone back often enough.
         """
         if len(self.made) >= self._most:
             raise error
-        self.saved = writer.state() or self.saved
+        self.saved = self._writer.state()
         if self.saved is None:
             self._student.load_state_dict(self._began)
         self.went_back = True
@@ -83,8 +85,8 @@ class Recovery:
         if self.saved is not None:
             # A kill from here on must not bring the old rates back.
             self.saved = {**self.saved, **self.state()}
-            writer.save(self.saved)
-        writer.rewind(self.round)
+            self._writer.save(self.saved)
+        self._writer.rewind(self.round)
         return (
             f"In round {number} {error.broken} was no longer finite: the run goes on from round "
             f"{self.round} with {self.rate_factor:g} times its learning rates. It may do so "

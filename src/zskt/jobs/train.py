@@ -67,6 +67,7 @@ def train(
 
     Args:
         network: A name that `zskt list` shows.
+        data: A data set that `zskt list` shows.
         out: The folder to write, with the run and its result.
         resume: Go on with this run and its own settings, as if it had never stopped. Its length
             stays: by its end the learning rate has come down; `init` starts a further cycle.

@@ -18,19 +18,17 @@ SHOWN = 32
 
 
 class NullWriter:
-    """Leaves nothing on the disk: for runs without a folder, and on every process but the first.
+    """Leaves nothing on the disk: for runs without a folder, and on every process but the first."""
 
-    Args:
-        state: what the run goes on from.
-        keeps: have the last state in memory, to go back to.
-    """
-
-    def __init__(self, state: dict[str, Any] | None = None, *, keeps: bool = False):
-        self._keeps = keeps
+    def __init__(self):
+        self._keeps = False
         self._rows: list[dict[str, Any]] = []
         self._state: dict[str, Any] | None = None
-        if state is not None:
-            self.save(state)
+
+    def keep_state(self, state: dict[str, Any] | None, *, wanted: bool) -> None:
+        """Have the last state in memory, to go back to; the first is what the run goes on from."""
+        self._keeps = wanted
+        self.save(state)
 
     def record(self, row: dict[str, Any]) -> None:
         """Have it in memory."""
@@ -40,8 +38,8 @@ class NullWriter:
         """What was recorded, oldest first."""
         return self._rows
 
-    def save(self, state: dict[str, Any]) -> None:
-        """Have a copy."""
+    def save(self, state: dict[str, Any] | None) -> None:
+        """Have a copy, if it is wanted."""
         if self._keeps:
             self._state = _copied(state)
 
@@ -88,6 +86,9 @@ class FolderWriter:
         self.overwrite = overwrite
         self.board = Board(folder.path / "tensorboard")
         self.lock = FolderLock(folder.path)
+
+    def keep_state(self, state: dict[str, Any] | None, *, wanted: bool) -> None:
+        """Nothing: the last state is on the disk."""
 
     def hold(self) -> None:
         """Make the folder ours, until `release`: nobody else may write to it."""
