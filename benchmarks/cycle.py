@@ -20,7 +20,7 @@ from torch import nn
 
 from zskt import ZSKT
 from zskt.devices import Where, resolve, settled
-from zskt.distillation.loop import make_fabric
+from zskt.distillation.fabric import make_fabric
 from zskt.distillation.session import Round, Session
 from zskt.networks import Generator, WideResNet
 from zskt.results import write_result

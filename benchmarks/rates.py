@@ -20,7 +20,7 @@ from torch import nn
 
 from zskt import KnowledgeDistillation, Toy
 from zskt.devices import Where, resolve, settled
-from zskt.distillation.loop import make_fabric
+from zskt.distillation.fabric import make_fabric
 from zskt.distillation.session import Session
 from zskt.experiments.catalogue import EXPERIMENTS
 from zskt.experiments.cost import Unit, needed, units

@@ -9,7 +9,7 @@ from torch import nn
 
 from zskt.cli import main
 from zskt.devices import resolve
-from zskt.distillation.loop import make_fabric
+from zskt.distillation.fabric import make_fabric
 from zskt.distillation.session import Session
 from zskt.methods import method_class
 

@@ -130,8 +130,8 @@ def test_the_first_round_is_measured_and_told(monkeypatch, capsys):
     teacher, student = networks()
     assert 10**8 < measured_bytes(torch.device("cpu")) < 10**11
     monkeypatch.setattr("zskt.jobs.distill_run.MUCH_MEMORY", 0)
-    monkeypatch.setattr("zskt.distillation.loop.MUCH_MEMORY", 0)
-    monkeypatch.setattr("zskt.distillation.loop.measured_bytes", lambda device: 1_234_000_000)
+    monkeypatch.setattr("zskt.distillation.memory.MUCH_MEMORY", 0)
+    monkeypatch.setattr("zskt.distillation.memory.measured_bytes", lambda device: 1_234_000_000)
     distill(teacher, student, method=METHOD, run=Run(**TINY, until=2))
     told = capsys.readouterr()
     assert "A round needs about" in told.out

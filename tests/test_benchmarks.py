@@ -6,6 +6,8 @@ import pytest
 import torch
 
 import beliefs
+import soak
+import students
 from zskt import Card, create, load_data
 from zskt.model_file import write_network
 
@@ -67,3 +69,27 @@ def test_beliefs_wants_all_files_or_none(capsys):
     with pytest.raises(SystemExit):
         beliefs.arguments(["--student", "S", "--data", "digits"])
     assert "--teacher" in capsys.readouterr().err
+
+
+def test_a_short_soak(tmp_path):
+    file = tmp_path / "soak.json"
+    soak.main(["--rounds", "12", "--save-seconds", "0.01", "--out", str(file)])
+    result = json.loads(file.read_text())
+    assert [row["round"] for row in result["rows"]][-1] == 12
+    assert result["settings"]["open_files_per_1000_rounds"] == 0
+    assert all(row["resident_mb"] > 10 for row in result["rows"])
+
+
+def test_the_growth_of_a_soak_by_hand():
+    samples = [{"round": each, "resident_mb": 5 if each < 4 else each} for each in range(8)]
+    assert soak.slope(samples, "resident_mb") == pytest.approx(1000)
+    assert soak.slope([{**each, "resident_mb": 3} for each in samples], "resident_mb") == 0
+
+
+def test_students_of_other_makers(tmp_path):
+    file = tmp_path / "students.json"
+    few = ("--students", "resnet-8", "--rounds", "1", "--teacher-steps", "1")
+    students.main([*few, "--out", str(file)])
+    rows = json.loads(file.read_text())["rows"]
+    assert [(row["bits"], row["times_broken"]) for row in rows] == [(16, 0), (32, 0)]
+    assert rows[0]["first_loss"] == pytest.approx(rows[1]["first_loss"], rel=0.1)

@@ -501,6 +501,105 @@ def test_only_distillations_can_be_resumed(tmp_path, data, teacher, capsys):
     assert "own settings" in capsys.readouterr().err
 
 
+def trained(data, out, *more):
+    words = ("--batch-size", 8, "--padding", 1, "--device", "cpu", "--precision", "32")
+    return ("train", "resnet-8", "--data", data, "--out", out, "--epochs", 2, *words, *more)
+
+
+def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path, data, monkeypatch, capsys):
+    """Two epochs of four steps, stopped after the third of each part: in the middle of both."""
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    taught = ("--optimizer", "adamw", "--learning-rate", 0.01, "--cutout", 2)
+    assert zskt(*trained(data, whole, *taught)) == 0
+
+    class Soon:
+        def __init__(self):
+            self.asked = 0
+
+        @property
+        def made(self):
+            self.asked += 1
+            return self.asked >= 3
+
+    with monkeypatch.context() as patch:
+        patch.setattr("zskt.distillation.stopping.StopRequest", Soon)
+        assert zskt(*trained(data, run, *taught)) == 130
+        assert f"go on with zskt train --resume {run}" in capsys.readouterr().err
+        steps = [RunFolder(run).state()["step"]]
+        assert not (run / "model.safetensors").exists()
+        while zskt("train", "--resume", run) == 130:
+            steps.append(RunFolder(run).state()["step"])
+    assert steps == [3, 6]
+    assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    rows = [[{**row, "seconds": 0} for row in RunFolder(each).metrics()] for each in (run, whole)]
+    assert rows[0] == rows[1]
+    # A finished one stays the same.
+    assert zskt("train", "--resume", run) == 0
+    assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    assert (run / "report.html").exists()
+
+
+def test_a_training_with_a_teacher_goes_on_in_another_folder(tmp_path, data, teacher, monkeypatch):
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    monkeypatch.chdir(tmp_path)
+    taught = ("--distill-from", teacher.name, "--per-class", 3, "--init", "start", "--half")
+    assert zskt(*trained(data, tmp_path / "start")) == 0
+    assert zskt(*trained(data, whole, *taught)) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(StopRequest, "made", True)
+        patch.setattr(StopRequest, "__init__", lambda self: None)
+        assert zskt(*trained(data, run, *taught)) == 130
+    (tmp_path / "start" / "model.safetensors").unlink()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert zskt("train", "--resume", run) == 0
+    assert (run / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_a_training_that_cannot_go_on(tmp_path, data, teacher, capsys):
+    """One sentence, and what was trained stays."""
+    run = tmp_path / "run"
+    assert zskt(*trained(data, run)) == 0
+    model, settings = (run / "model.safetensors").read_bytes(), RunFolder(run).settings()
+    arrays = dict(np.load(data))
+    arrays["train_labels"] = arrays["train_labels"][::-1]
+    np.savez(tmp_path / "other.npz", **arrays)
+
+    def refused(sentence, *more, **changes):
+        (run / "settings.json").write_text(json.dumps({**settings, **changes}))
+        assert zskt("train", "--resume", run, *more) == 2
+        told = capsys.readouterr().err
+        assert sentence in told
+        assert "Traceback" not in told
+        assert (run / "model.safetensors").read_bytes() == model
+
+    for more in (("--epochs", 9), ("--out", "x"), ("--half",), ("--precision", "bf16")):
+        refused("start a further cycle with --init", *more)
+    refused("are not those that", "--data", tmp_path / "other.npz")
+    refused("learns from labels alone", "--distill-from", teacher)
+    refused("was not made by zskt train", command_name="distill")
+    refused("does not fit this training", network="wrn-10-1")
+    refused("does not fit this training", optimizer="adamw", learning_rate=0.01)
+    refused("was made with the code of os:getcwd", network="os:getcwd")
+    refused("wants to make its network with pretrained", network_arguments={"pretrained": True})
+    for change in ({"epochs": "x"}, {"optimizer": "x"}, {"per_class": "3"}, {"precision": 8},
+                   {"network_arguments": [1]}, {"save_seconds": None}):  # fmt: skip
+        refused("are damaged", **change)
+    refused("must be zero or above", save_seconds=-1)
+    state = run / "checkpoint" / "state.safetensors"
+    whole = state.read_bytes()
+    state.write_bytes(whole[:-9])
+    refused("is damaged; start the run anew")
+    state.unlink()
+    refused("has no checkpoint")
+    assert zskt("train", "--resume", tmp_path / "none") == 2
+    assert "holds no run" in capsys.readouterr().err
+    assert zskt("train", "--out", run) == 2
+    assert "give a network, --data and --out, or --resume RUN" in capsys.readouterr().err
+    assert zskt(*trained(data, run)) == 2
+    assert "go on with --resume" in capsys.readouterr().err
+
+
 def test_a_run_of_another_command_is_kept_whatever_is_asked(tmp_path, data, teacher, capsys):
     recipe = ("--epochs", 1, "--batch-size", 16, "--device", "cpu")
     assert zskt("train", "resnet-8", "--data", data, "--out", tmp_path / "t", *recipe) == 0

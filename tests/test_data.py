@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from zskt.data import ImageData, Split, load_data
-from zskt.data.batches import augment, shuffled
+from zskt.data.batches import Shuffled, augment
 from zskt.data.image_data import pixel_statistics
 from zskt.errors import UserError
 from zskt.images import Normalisation
@@ -235,10 +235,27 @@ def test_augmentation_shifts_and_mirrors(seed, padding, flips):
 def test_batches_hold_every_image_once():
     split = Split(torch.zeros(20, 1, 8, 8, dtype=torch.uint8), torch.arange(20))
     random = torch.Generator().manual_seed(0)
-    labels = [labels.tolist() for _, labels in shuffled(split, 6, random)]
-    assert [len(batch) for batch in labels] == [6, 6, 6]
-    assert len({label for batch in labels for label in batch}) == 18
-    assert [len(labels) for _, labels in shuffled(split, 64, random)] == [20]
+    batches = Shuffled(split, 6, random)
+    for _ in range(2):
+        labels = [batches.take()[1].tolist() for _ in range(3)]
+        assert [len(batch) for batch in labels] == [6, 6, 6]
+        assert len({label for batch in labels for label in batch}) == 18
+    assert len(Shuffled(split, 64, random).take()[1]) == 20
+
+
+def test_batches_go_on_from_where_they_were():
+    split = Split(torch.zeros(20, 1, 8, 8, dtype=torch.uint8), torch.arange(20))
+    whole = Shuffled(split, 6, torch.Generator().manual_seed(0))
+    told = [whole.take()[1].tolist() for _ in range(5)]
+    random = torch.Generator().manual_seed(0)
+    first = Shuffled(split, 6, random)
+    again = [first.take()[1].tolist() for _ in range(2)]
+    other = Shuffled(split, 6, random)
+    other.load_state_dict(first.state_dict())
+    assert again + [other.take()[1].tolist() for _ in range(3)] == told
+    few = Split(split.images[:10], split.labels[:10])
+    with pytest.raises(ValueError, match="other images"):
+        Shuffled(few, 6, random).load_state_dict(first.state_dict())
 
 
 def test_normalised_training_images_have_mean_zero_and_deviation_one():

@@ -41,7 +41,8 @@ def play(method, teacher, student, input_size=SIZE, classes=10, folder=None, **s
         part.writer = FolderWriter(folder, card, settings, None, resumed=folder.holds_run)
         part.memories = folder.memories
         part.saved = folder.state()
-        part.rows = folder.rewind(part.saved["round"]) if part.saved else []
+        if part.saved:
+            folder.rewind(part.saved["round"])
     return part(teacher, student)
 
 

@@ -7,7 +7,10 @@ TWO = """
 import copy, sys
 import torch
 from lightning_fabric import Fabric
+from zskt.distillation.recovery import check_finite
+from zskt.distillation.round import Round
 from zskt.distillation.session import Session
+from zskt.errors import DivergedError
 from zskt.methods.noise import Noise
 from zskt.networks import create
 
@@ -28,6 +31,15 @@ weights = fabric.all_gather(torch.cat([p.detach().flatten() for p in student.par
 assert not torch.equal(images[0], images[1]), "both processes drew the same images"
 assert torch.equal(weights[0], weights[1]), "the processes took different steps"
 assert fabric.broadcast(fabric.global_rank) == 0
+# Numbers that break on one process break the round on both, with one sentence.
+loss = float("nan") if fabric.global_rank else 1.0
+try:
+    check_finite(1, Round(played.images, student_loss=loss), session, weights=True)
+except DivergedError as error:
+    assert error.broken == "a loss of another process", error
+else:
+    raise AssertionError("the other process goes on alone")
+check_finite(1, played, session, weights=True)
 if fabric.global_rank == 0:
     print("both agree")
 # Left open, its threads can abort the interpreter on its way out.

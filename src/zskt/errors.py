@@ -31,7 +31,15 @@ NOT_MEANT = (
 
 
 class DivergedError(UserError):
-    """A run whose loss or weights are no longer finite; the same settings would diverge again."""
+    """A run whose loss or weights are no longer finite; the same settings would diverge again.
+
+    Attributes:
+        broken: what is not finite, in words.
+    """
+
+    def __init__(self, sentence: str, *, broken: str = "the loss"):
+        super().__init__(sentence)
+        self.broken = broken
 
 
 @contextmanager

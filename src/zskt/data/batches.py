@@ -1,6 +1,6 @@
 """Batches from images in memory: augmented and shuffled on the device."""
 
-from collections.abc import Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -46,11 +46,45 @@ def augment(
     return moved.masked_fill(blank, 0)
 
 
-def shuffled(
-    split: Split, batch_size: int, random: torch.Generator
-) -> Iterator[tuple[UInt8[Tensor, "batch channels height width"], Int64[Tensor, " batch"]]]:
-    """One epoch of whole batches in random order; a rest smaller than a batch is left out."""
-    order = torch.randperm(len(split), generator=random).to(split.images.device)
-    whole = max(len(order) - len(order) % batch_size, min(len(order), batch_size))
-    for chosen in order[:whole].split(batch_size):
-        yield split.images[chosen], split.labels[chosen]
+class Shuffled:
+    """Whole batches in random order, for ever; where it stands can be saved.
+
+    Every image comes before one comes again, save for a rest smaller than a batch, which is left
+    out each time.
+
+    Args:
+        split: images and labels, on the device that takes them.
+        batch_size: images in a batch; all of them, if there are fewer.
+        random: draws the order, anew when it is used up.
+    """
+
+    def __init__(self, split: Split, batch_size: int, random: torch.Generator):
+        self._split = split
+        self._size = min(batch_size, len(split))
+        self._random = random
+        self._order = torch.empty(0, dtype=torch.int64)
+        self._place = 0
+
+    def take(self) -> tuple[UInt8[Tensor, "batch channels height width"], Int64[Tensor, " batch"]]:
+        """The next batch."""
+        if self._place + self._size > len(self._order):
+            self._order = torch.randperm(len(self._split), generator=self._random)
+            self._place = 0
+        chosen = self._order[self._place : self._place + self._size].to(self._split.images.device)
+        self._place += self._size
+        return self._split.images[chosen], self._split.labels[chosen]
+
+    def state_dict(self) -> dict[str, Any]:
+        """The order and the place in it; the random numbers are their owner's to save."""
+        return {"order": self._order, "place": self._place}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there.
+
+        Raises:
+            ValueError: if the order is not one of these images.
+        """
+        order, place = state["order"], state["place"]
+        if len(order) and not torch.equal(order.sort().values, torch.arange(len(self._split))):
+            raise ValueError("an order of other images")
+        self._order, self._place = order, max(0, int(place))

@@ -34,8 +34,12 @@ class Budget:
 
     def resume(self, round: int, seconds: float) -> None:
         """Go on after a round, earlier parts of the run having taken so many seconds."""
-        self.round = round
         self._spent = seconds
+        self.go_back(round)
+
+    def go_back(self, round: int) -> None:
+        """Go on after an earlier round; what was spent stays spent."""
+        self.round = round
         self._passed = (self.progress(), self.progress())
 
     @property

@@ -2,32 +2,27 @@
 
 from typing import Any
 
-import torch
-
 from zskt.distillation.counts import Counts
-from zskt.distillation.session import Round, Session
-from zskt.errors import DivergedError
+from zskt.distillation.session import Round
 from zskt.measure.accuracy import confidence, histograms
 
 OF_THE_LOOP = (
     "round", "seconds", "rounds_per_second", "student_accuracy", "agreement",
-    "images_made", "images_seen", "seconds_making", "seconds_teaching",
+    "images_made", "images_seen", "seconds_making", "seconds_teaching", "rate_factor",
 )  # fmt: skip
 """Names in a row that a method may not give to its metrics; so are those of what networks say."""
 OF_THE_LOGITS = ("confidence", "confidence_histogram", "classes")
 
 
 class History:
-    """The rows of a run.
+    """Makes the rows of a run; who records them has them.
 
     Args:
-        rows: those of its earlier parts.
         round: the last of its earlier rounds.
         seconds: that they took.
     """
 
-    def __init__(self, rows: list[dict[str, Any]], round: int, seconds: float):
-        self.rows = rows
+    def __init__(self, round: int, seconds: float):
         self._last = round, seconds
 
     def row(
@@ -40,7 +35,7 @@ class History:
         seconds: float,
         with_histograms: bool,
     ) -> dict[str, Any]:
-        """Add a row.
+        """A new row.
 
         Args:
             number: of the round.
@@ -49,12 +44,8 @@ class History:
             counts: images and seconds by their use.
             seconds: since the start of the run.
             with_histograms: of what both networks say too.
-
-        Raises:
-            DivergedError: if a loss is not finite.
         """
         check_names(played)
-        check_finite(number, played)
         row: dict[str, Any] = {"round": number}
         row |= {name: value.item() for name, value in played.metrics.items()}
         for role, logits in played.logits.items():
@@ -68,7 +59,6 @@ class History:
         rate = (number - before) / max(seconds - then, 1e-9)
         row |= counts.row()
         row |= {"seconds": round(seconds, 2), "rounds_per_second": round(rate, 3)}
-        self.rows.append(row)
         return row
 
 
@@ -82,20 +72,3 @@ def check_names(played: Round) -> None:
     taken |= {f"{role}_{name}" for role in ("teacher", "student") for name in OF_THE_LOGITS}
     if clash := sorted(taken & played.metrics.keys()):
         raise ValueError(f"the loop records {clash[0]} itself; give the method's another name")
-
-
-def check_finite(number: int, played: Round, session: Session | None = None) -> None:
-    """Raise a `DivergedError` if a metric of the round or a weight is not finite."""
-    broken = [name for name, value in played.metrics.items() if not torch.isfinite(value)]
-    if session is not None:
-        networks = {"student": session.student, **session.networks}
-        broken += [
-            f"a weight of the {name}"
-            for name, network in networks.items()
-            if not all(torch.isfinite(each).all() for each in network.parameters())
-        ]
-    if broken:
-        raise DivergedError(
-            f"in round {number} {broken[0]} is no longer finite; lower the learning rates or use "
-            "`precision` 32 (a checkpoint from before is kept)"
-        )

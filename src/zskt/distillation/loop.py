@@ -23,11 +23,14 @@ from torch import nn
 from zskt.devices import Where, settled
 from zskt.distillation.averaging import MovingAverage
 from zskt.distillation.budget import Budget
-from zskt.distillation.history import History, check_finite
-from zskt.distillation.memory import measured_bytes
+from zskt.distillation.fabric import make_fabric
+from zskt.distillation.history import History
+from zskt.distillation.memory import much_memory
+from zskt.distillation.recovery import Recovery, check_finite
 from zskt.distillation.run import Run
 from zskt.distillation.session import Method, PlayersMade, Round, Session
 from zskt.distillation.stopping import Stopped, StopRequest, stop_request
+from zskt.errors import DivergedError
 from zskt.images import Normalisation
 from zskt.progress import ProgressLine
 from zskt.runs.image_memory import ImageMemory
@@ -35,8 +38,6 @@ from zskt.runs.writer import NullWriter, Writer
 
 Measure = Callable[[int, nn.Module], dict[str, float]]
 """What looks at the student after a round now and then, for example on a test set."""
-MUCH_MEMORY = 1_000_000_000
-"""Bytes from which the memory of a round is told."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ class Played:
     average: nn.Module | None
     history: list[dict[str, Any]]
     """The recorded metrics, oldest first."""
+    recovered: list[dict[str, Any]]
+    """How often its numbers broke, and how far it went back."""
 
 
 @dataclass(kw_only=True)
@@ -86,8 +89,6 @@ class Play:
     """Its numbers are recorded, never acted on."""
     saved: dict[str, Any] | None = None
     """The state to go on from."""
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    """The record up to there."""
     budget: Budget | None = None
     """By default that of the run, from now."""
     progress: bool = True
@@ -97,31 +98,30 @@ class Play:
         """Go on to the end, or until a signal comes.
 
         The teacher is copied and never changed, the student trained in place; it comes back to the
-        device it is on. Raises `DivergedError` if a loss or a weight is no longer finite, `Stopped`
-        after Ctrl-C, at the end of a round, with the state saved.
+        device it is on. Raises `DivergedError` if a loss or a weight is no longer finite once too
+        often, `Stopped` after Ctrl-C, at the end of a round, with the state saved.
         """
         saved = self.saved or {"round": 0, "seconds": 0.0}
         budget = self.budget or Budget(self.run)
         budget.resume(saved["round"], saved["seconds"])
-        self.history = History(self.rows, budget.round, budget.seconds)
-        self.last_save = budget.seconds
         fabric = make_fabric(self.where, next(student.parameters()).dtype)
         if fabric.global_rank > 0:
             self.writer = NullWriter()
+        self.recovery = Recovery(self.run.recoveries, student, self.saved, self.writer)
         home = next(student.parameters()).device
         cuda = [fabric.device] if fabric.device.type == "cuda" else []
         end = self.run.until or self.run.total_rounds
         line = ProgressLine("rounds", end, budget.round, shown=self.progress)
         with torch.random.fork_rng(cuda), settled(self.where), stop_request() as stop, line:
-            torch.manual_seed(self.run.seed)
-            session = Session(
-                copy.deepcopy(teacher), student, input_size=self.input_size, classes=self.classes,
-                seed=self.run.seed, fabric=fabric, normalisation=self.normalisation,
-                memories=self.memories, tell=line.say, saved=self.saved,
-            )  # fmt: skip
-            average = MovingAverage(session, self.run.average_over)
             try:
-                self._play(session, budget, average, line, stop)
+                while True:
+                    session, average = self._session(teacher, student, fabric, line)
+                    try:
+                        self._play(session, budget, average, line, stop)
+                        break
+                    except DivergedError as error:
+                        line.say(self.recovery.go_back(error, budget.round))
+                        budget.go_back(self.recovery.round)
             finally:
                 self.writer.close()
                 student.to(home)
@@ -129,16 +129,32 @@ class Play:
             network.to(home).eval()
         memory = next((each for each in session.memories if len(each)), None)
         return Played(
-            student, session.networks, session.source, memory, average.network, self.history.rows
-        )
+            student, session.networks, session.source, memory, average.network, self.writer.rows(),
+            self.recovery.made,
+        )  # fmt: skip
+
+    def _session(
+        self, teacher: nn.Module, student: nn.Module, fabric: Fabric, line: ProgressLine
+    ) -> tuple[Session, MovingAverage]:
+        """What a method works with, as it was saved or at its beginning."""
+        torch.manual_seed(self.run.seed)
+        session = Session(
+            copy.deepcopy(teacher), student, input_size=self.input_size, classes=self.classes,
+            seed=self.run.seed, fabric=fabric, normalisation=self.normalisation,
+            memories=self.memories, tell=line.say, saved=self.recovery.saved,
+        )  # fmt: skip
+        session.rate_factor = self.recovery.rate_factor
+        return session, MovingAverage(session, self.run.average_over)
 
     def _play(
         self, session: Session, budget: Budget, average: MovingAverage, line: ProgressLine,
         stop: StopRequest,
     ) -> None:  # fmt: skip
         """Do the rounds that are left."""
+        self.history = History(budget.round, budget.seconds)
+        self.last_save = budget.seconds
         rounds = self.method.rounds(session)
-        if budget.round and budget.paused():
+        if budget.round and budget.paused() and not self.recovery.went_back:
             # Nothing is left to do; the networks come from the checkpoint.
             session.players_alone = True
             with suppress(PlayersMade):
@@ -155,7 +171,8 @@ class Play:
             if not begun:
                 begun = True
                 self.writer.begin()
-                self._tell_memory(session, line)
+                if sentence := much_memory(session.device):
+                    line.say(sentence)
             average.follow(budget.expected_rounds())
             look = session.fabric.broadcast(budget.look_due())
             with budget.looking():
@@ -185,11 +202,14 @@ class Play:
     ) -> None:  # fmt: skip
         """Record, draw, keep and save what is due."""
         number = budget.round
+        if due.record or due.save:
+            check_finite(number, played, session, weights=due.save)
         if due.record:
             row = self.history.row(
                 number, played, judged, counts=session.counts, seconds=budget.seconds,
                 with_histograms=due.look,
             )  # fmt: skip
+            row |= self.recovery.row()
             self.writer.record(row)
             line.show(row)
         line.advance(number, budget.progress())
@@ -197,33 +217,11 @@ class Play:
             self.writer.draw(number, played.images, played.logits)
         if due.keep and session.source is not None:
             self.writer.keep(number, session.networks[session.source])
-        if due.save:
-            check_finite(number, played, session)
         if due.last:
             # Before the checkpoint, after which nothing is left to do.
             self.writer.finish(session.student, average.network, session.networks, session.source)
         if due.save:
             state = {"round": number, "seconds": budget.seconds}
-            self.writer.save({**state, **session.state_dict()})
+            self.writer.save({**state, **self.recovery.state(), **session.state_dict()})
             self.last_save = budget.seconds
         session.counts.restart_clock()
-
-    def _tell_memory(self, session: Session, line: ProgressLine) -> None:
-        """What the first round took, if it is much."""
-        taken = measured_bytes(session.device)
-        if taken > MUCH_MEMORY:
-            line.say(f"By the end of the first round {taken / 1e9:.1f} GB of memory were taken.")
-
-
-def make_fabric(where: Where, dtype: torch.dtype = torch.float32) -> Fabric:
-    """One process on one device, launched; a student in float64 stays exact."""
-    kind, _, index = where.name.partition(":")
-    fabric = Fabric(
-        accelerator=kind,
-        devices=[int(index)] if index and kind == "cuda" else 1,
-        precision="bf16-mixed"
-        if where.precision == "bf16" and dtype == torch.float32
-        else "32-true",
-    )
-    fabric.launch()
-    return fabric

@@ -7,6 +7,8 @@ import sys
 import torch
 from torch import Tensor, nn
 
+MUCH_MEMORY = 1_000_000_000
+"""Bytes from which the memory of a round is told."""
 COPIES = 4
 """Of what is trained: weights, gradients and the two moments of Adam."""
 
@@ -56,6 +58,14 @@ def measured_bytes(device: torch.device) -> int:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts kilobytes, macOS bytes.
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def much_memory(device: torch.device) -> str | None:
+    """A sentence about what the first round took, if it was much."""
+    taken = measured_bytes(device)
+    if taken <= MUCH_MEMORY:
+        return None
+    return f"By the end of the first round {taken / 1e9:.1f} GB of memory were taken."
 
 
 def free_bytes(device: torch.device) -> int | None:

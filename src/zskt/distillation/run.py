@@ -35,9 +35,19 @@ class Run:
     """Share of the rounds that the student's moving average reaches back; 0 keeps none."""
     save_seconds: float = 60.0
     """Seconds between two checkpoints: how much a kill can cost."""
+    recoveries: int = 2
+    """How often a run whose loss or weights are no longer finite may go back to its last checkpoint
+    and on with half the learning rates; 0 ends it there."""
 
     def __post_init__(self):
-        check_settings(self, "seed", "save_seconds", "average_over", at_most_one=("average_over",))
+        check_settings(
+            self,
+            "seed",
+            "save_seconds",
+            "average_over",
+            "recoveries",
+            at_most_one=("average_over",),
+        )
         if self.rounds is not None and self.minutes is not None:
             raise UserError("give `rounds` or `minutes`, not both")
 

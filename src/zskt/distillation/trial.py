@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from zskt.devices import Where, settled
-from zskt.distillation.loop import make_fabric
+from zskt.distillation.fabric import make_fabric
 from zskt.distillation.memory import measured_bytes
 from zskt.distillation.session import Method, Session
 from zskt.images import Normalisation

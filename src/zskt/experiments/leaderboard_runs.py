@@ -233,6 +233,8 @@ def _check_same(entry: Entry, terms: Terms) -> None:
         "data": terms.data,
     }
     found, asked = folder.settings(), json.loads(json.dumps(asked))
+    # A run of an earlier version lacks settings that came later; it had their defaults.
+    found["run"] = {**asdict(Run()), **found.get("run", {})}
     other = [name.replace("_", " ") for name in asked if found.get(name) != asked[name]]
     if other:
         raise UserError(

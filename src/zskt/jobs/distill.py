@@ -47,6 +47,9 @@ class Distilled(Result):
     """On real images, if data was given."""
     folder: Path | None
     """Where the run lies on disk."""
+    recovered: list[dict[str, Any]]
+    """What broke in which round, and the round it went back to: once for each halving of the
+    learning rates."""
 
 
 @arg.job
@@ -102,7 +105,7 @@ def distill(
     Raises:
         UserError: for networks that do not fit the input size or each other, a folder in use, a
             run to resume that was started with other settings, a full disk, or a loss that is no
-            longer finite.
+            longer finite more often than the run may recover from.
         Stopped: after Ctrl-C, at the end of a round, with the state saved.
     """
     # The clock starts before anything heavy is imported.

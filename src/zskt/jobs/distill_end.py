@@ -89,7 +89,7 @@ def ended(
     _write(task, played, where, results)
     return Distilled(
         played.student, played.networks, source, played.average, played.history, verdict,
-        evaluation, out,
+        evaluation, out, played.recovered,
     )  # fmt: skip
 
 
@@ -101,8 +101,10 @@ def _write(task: Task, played: Played, where: Where, results: Path | None) -> No
         for row in played.history
         if "student_accuracy" in row or row is last
     ]
+    settings = {**task.settings(), **asdict(task.method), **asdict(task.run)}  # ty: ignore
+    if played.recovered:
+        settings["recovered"] = played.recovered
     write_result(
-        task.out / RESULT if task.out else None, results, seeds=[task.run.seed],
-        settings={**task.settings(), **asdict(task.method), **asdict(task.run)},  # ty: ignore
+        task.out / RESULT if task.out else None, results, seeds=[task.run.seed], settings=settings,
         seconds=last["seconds"], rows=rows, device=where.name,
     )  # fmt: skip

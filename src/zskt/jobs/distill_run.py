@@ -17,8 +17,8 @@ from torch import nn
 from zskt.data import ImageData
 from zskt.devices import Where, resolve
 from zskt.distillation.budget import Budget
-from zskt.distillation.loop import MUCH_MEMORY, Play, Played
-from zskt.distillation.memory import estimated_bytes, free_bytes
+from zskt.distillation.loop import Play, Played
+from zskt.distillation.memory import MUCH_MEMORY, estimated_bytes, free_bytes
 from zskt.distillation.run import Run
 from zskt.distillation.stopping import Stopped
 from zskt.errors import UserError
@@ -226,4 +226,4 @@ def _open(play: Play, task: Task, card: Card, settings: dict[str, Any], overwrit
         if budget.over():
             spent = f"{done} rounds and {play.saved['seconds'] / 60:.1f} minutes"
             raise UserError(f"{folder.path} has had {spent}; give more `rounds` or `minutes`")
-    play.rows = folder.rewind(done)
+    folder.rewind(done)

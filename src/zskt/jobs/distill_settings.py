@@ -8,7 +8,7 @@ from torch import nn
 
 from zskt.devices import Where
 from zskt.distillation.run import Run
-from zskt.jobs.loading import described, name_of
+from zskt.jobs.loading import described, name_of, resolved
 from zskt.jobs.task import Task
 from zskt.model_file import parameters
 from zskt.teachers.teacher import Teacher
@@ -21,9 +21,9 @@ def settings_of(
     given = {"teacher": task.teacher, "student": task.student, "data": task.data}
     settings = {
         "teacher_sha256": teacher.digest,
-        "teacher_path": _resolved(teacher.source),
+        "teacher_path": resolved(teacher.source),
         "data_dir": str(task.data_dir.resolve()),
-        "data_path": _resolved(name_of(task.data)),
+        "data_path": resolved(name_of(task.data)),
         "in_memory": [
             role for role, each in given.items() if not isinstance(each, str | Path | None)
         ],
@@ -35,12 +35,3 @@ def settings_of(
         "input_size": teacher.card.input_size,
     }
     return described("distill", settings, where)
-
-
-def _resolved(source: str | None) -> str | None:
-    """A place that means the same from another folder."""
-    if source is None:
-        return None
-    kind = next((each for each in ("hf:", "folder:") if source.startswith(each)), "")
-    place = Path(source.removeprefix(kind))
-    return f"{kind}{place.resolve()}" if place.exists() else source

@@ -85,6 +85,15 @@ def described(command_name: str, settings: dict[str, Any], where: Where) -> dict
     return {**about, "machine": machine(where.name), **settings}
 
 
+def resolved(source: str | None) -> str | None:
+    """A place that means the same from another folder."""
+    if source is None:
+        return None
+    kind = next((each for each in ("hf:", "folder:") if source.startswith(each)), "")
+    place = Path(source.removeprefix(kind))
+    return f"{kind}{place.resolve()}" if place.exists() else source
+
+
 def keep_apart(out: Path | None, *sources: Any) -> None:
     """Raise a `UserError` if a network that is read lies in the folder that is written."""
     for source in sources:

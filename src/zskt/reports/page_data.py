@@ -19,7 +19,10 @@ TILES = 16
 """Images of a sheet that the page shows: two rows."""
 TILE = 64
 """Their largest side in the page's file; larger images are made smaller and kept as JPEG."""
-ABOUT_A_RUN = ("command", "teacher_sha256", "data_dir", "versions", "machine", "git", "in_memory")
+ABOUT_A_RUN = (
+    "command", "teacher_sha256", "data_sha256", "data_dir", "versions", "machine", "git",
+    "in_memory",
+)  # fmt: skip
 """Settings that nobody chooses."""
 
 

@@ -39,6 +39,8 @@ PICTURES = (
     "beliefs.png", "single.png",
 )  # fmt: skip
 CURVES = "curves.npz"
+CAN_GO_ON = ("distill", "train")
+"""Commands that take `resume`."""
 OURS = (
     "samples/round-*.png", "samples/round-*.json", "snapshots/*.safetensors",
     "networks/*.safetensors", "memory/*.u8",
@@ -81,7 +83,7 @@ class RunFolder:
                 "replace; give another `out`"
             )
         if not overwrite:
-            on = ", or go on with `resume`" if command_name == "distill" else ""
+            on = ", or go on with `resume`" if command_name in CAN_GO_ON else ""
             raise UserError(
                 f"{self.path} already holds a run; replace it with `overwrite`, give another "
                 f"`out`{on}"
@@ -114,9 +116,8 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise UserError(
-                f"cannot write to {self.path}: {error.strerror}; give another `out`"
-            ) from error
+            wrong = f"cannot write to {self.path}: {error.strerror}; give another `out`"
+            raise UserError(wrong) from error
 
     def settings(self) -> dict[str, Any]:
         """What `create` wrote.
@@ -140,16 +141,15 @@ class RunFolder:
             with self.metrics_file.open("a") as file:
                 file.write(json.dumps(row) + "\n")
         except OSError as error:
-            raise UserError(
-                f"cannot write {self.metrics_file}: {error.strerror}; make room and resume"
-            ) from error
+            wrong = f"cannot write {self.metrics_file}: {error.strerror}; make room and resume"
+            raise UserError(wrong) from error
 
     def metrics(self, *, until: int | None = None) -> list[dict[str, Any]]:
-        """The rows recorded so far, up to a round; a last line cut short by a kill is left out."""
+        """The rows recorded so far, up to a round or epoch, without a last line cut by a kill."""
         return read_rows(self.metrics_file, until=until)
 
     def rewind(self, number: int) -> list[dict[str, Any]]:
-        """Forget what was recorded after a round; return what was recorded up to it."""
+        """Forget what was recorded after a round or epoch; return what was recorded up to it."""
         rows = self.metrics(until=number)
         write_atomically(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows))
         for file in [*self.samples.glob("round-*.*"), *self.snapshots.glob("*.safetensors")]:
@@ -206,8 +206,9 @@ class RunFolder:
             return None
         state = read_state(self.checkpoint_file)
         with read_from(self.checkpoint_file, "start the run anew"):
-            number, seconds = state["round"], state["seconds"]
-            kept, random = state["kept"].keys(), state["random"].keys()
+            # A training counts steps, and has what it keeps beside them.
+            number, seconds = state["round" if "round" in state else "step"], state["seconds"]
+            kept, random = state.get("kept", state).keys(), state["random"].keys()
             if not (type(number) is int and 0 <= number < 2**63 and seconds >= 0 and kept | random):
                 raise ValueError((number, seconds))
         return state

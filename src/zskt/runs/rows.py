@@ -8,14 +8,14 @@ from zskt.errors import UserError
 
 
 def number_of(row: dict[str, Any]) -> int:
-    """The round of a row of metrics; or a `UserError`."""
-    if type(number := row.get("round")) is not int:
+    """The round or epoch of a row of metrics; or a `UserError`."""
+    if type(number := row.get("round", row.get("epoch"))) is not int:
         raise UserError(f"the metrics hold a row without a round ({number}); start the run anew")
     return number
 
 
 def read_rows(file: Path, *, until: int | None = None) -> list[dict[str, Any]]:
-    """The rows up to a round; a last line cut short by a kill is left out."""
+    """The rows up to a round or epoch; a last line cut short by a kill is left out."""
     rows = []
     lines = file.read_text(errors="replace").splitlines() if file.exists() else []
     for line in lines:

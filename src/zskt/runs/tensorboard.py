@@ -41,6 +41,7 @@ class Board:
         if self._writer is not None:
             with self._or_not_at_all():
                 self._writer.close()
+            self._writer = None
             threading.excepthook = self._hook
 
     @contextmanager

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from zskt.files import write_atomically
 from zskt.images import Images, Normalisation, sheet
@@ -22,11 +23,42 @@ SHOWN = 32
 
 
 class NullWriter:
-    """Leaves nothing: for runs without a folder, and on every process but the first."""
+    """Leaves nothing on the disk: for runs without a folder, and on every process but the first."""
+
+    def __init__(self):
+        self._keeps = False
+        self._rows: list[dict[str, Any]] = []
+        self._state: dict[str, Any] | None = None
+
+    def keep_state(self, state: dict[str, Any] | None, *, wanted: bool) -> None:
+        """Have the last state in memory, to go back to; the first is what the run goes on from."""
+        self._keeps = wanted
+        self.save(state)
+
+    def record(self, row: dict[str, Any]) -> None:
+        """Have it in memory."""
+        self._rows.append(row)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What was recorded, oldest first."""
+        return self._rows
+
+    def save(self, state: dict[str, Any] | None) -> None:
+        """Have a copy, if it is wanted."""
+        if self._keeps:
+            self._state = _copied(state)
+
+    def state(self) -> dict[str, Any] | None:
+        """What was saved last; a copy, because optimizers go on with the tensors they are given."""
+        return _copied(self._state)
+
+    def rewind(self, number: int) -> None:
+        """Forget what was recorded after a round."""
+        self._rows = [row for row in self._rows if row["round"] <= number]
 
     def _nothing(self, *_: Any, **__: Any) -> None: ...
 
-    hold = begin = record = draw = keep = save = finish = close = release = _nothing
+    hold = begin = draw = keep = finish = close = release = _nothing
 
 
 class FolderWriter:
@@ -60,8 +92,12 @@ class FolderWriter:
         self.resumed = resumed
         self.overwrite = overwrite
         others = [BOARDS[name](folder.path, settings) for name in log_to]
-        self.boards = [Board(folder.path / "tensorboard"), *others]
+        self.curves = Board(folder.path / "tensorboard")
+        self.boards = [self.curves, *others]
         self.lock = FolderLock(folder.path)
+
+    def keep_state(self, state: dict[str, Any] | None, *, wanted: bool) -> None:
+        """Nothing: the last state is on the disk."""
 
     def hold(self) -> None:
         """Make the folder ours, until `release`: nobody else may write to it."""
@@ -106,6 +142,20 @@ class FolderWriter:
         """A checkpoint."""
         self.folder.save_state(state)
 
+    def state(self) -> dict[str, Any] | None:
+        """The last checkpoint."""
+        return self.folder.state()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """What was recorded, oldest first; not held in memory, which long runs would fill."""
+        return self.folder.metrics()
+
+    def rewind(self, number: int) -> None:
+        """Forget what was recorded after a round, to go on from there."""
+        self.resumed = True
+        self.folder.rewind(number)
+        self.curves.close()
+
     def finish(
         self,
         student: nn.Module,
@@ -132,6 +182,10 @@ class FolderWriter:
     def release(self) -> None:
         """Others may write to the folder."""
         self.lock.release()
+
+
+def _copied(state: Any) -> Any:
+    return tree_map_only(Tensor, lambda it: it.detach().cpu().clone(), state)
 
 
 Writer = FolderWriter | NullWriter

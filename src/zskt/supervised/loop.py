@@ -2,31 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain, count, islice
 from math import isfinite
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from zskt.data.batches import augment, shuffled
+from zskt.data.batches import Shuffled, augment
 from zskt.data.image_data import ImageData, Split
 from zskt.devices import Where, settled
-from zskt.errors import DivergedError
+from zskt.errors import DivergedError, UserError
 from zskt.supervised.losses import SupervisedLoss, labels_alone
 from zskt.supervised.recipe import Recipe
 
 
-def epochs(
-    network: nn.Module,
-    data: ImageData,
-    recipe: Recipe,
-    where: Where,
-    *,
-    few: Split | None = None,
-    loss_of: SupervisedLoss | None = None,
-) -> Iterator[float]:
-    """Train a network, yielding the mean training loss after every epoch.
+class Training:
+    """A network that learns, step by step; all that its next steps depend on can be saved.
 
     An epoch has as many steps as it takes to see the training split once, also where only a few of
     its images are learnt: few images are seen more often, not less long (as the authors' baseline).
@@ -39,37 +31,124 @@ def epochs(
         few: learn these images instead of the whole training split.
         loss_of: the loss of the network on normalised images; by default cross-entropy.
 
-    Raises:
-        DivergedError: if the loss is not finite.
+    Attributes:
+        step: how many steps are done.
+        steps: how many an epoch has.
     """
-    random = torch.Generator().manual_seed(recipe.seed)
-    learnt = few or data.train
-    split = Split(learnt.images.to(where.device), learnt.labels.to(where.device))
-    loss_of = loss_of or labels_alone(network, where)
-    optimizer = _optimizer(network, recipe)
-    flips = data.flips if recipe.flips is None else recipe.flips
-    steps = recipe.steps or max(1, len(data.train) // recipe.batch_size)
-    rate = _schedule(recipe, recipe.told_epochs * steps)
-    batches = chain.from_iterable(shuffled(split, recipe.batch_size, random) for _ in count())
-    for epoch in range(recipe.told_epochs):
-        _to_train_mode(network, keep_statistics=recipe.keep_statistics)
-        total = torch.zeros((), device=where.device)
-        for step, (images, labels) in enumerate(islice(batches, steps), start=epoch * steps):
-            moved = augment(
-                images, random, padding=recipe.padding, flips=flips, cutout=recipe.cutout
-            )
-            optimizer.zero_grad()
-            with settled(where):
-                loss = loss_of(data.normalisation.normalised(moved), labels)
-                loss.backward()
-            for group in optimizer.param_groups:
-                group["lr"] = recipe.learning_rate * rate(step)
-            optimizer.step()
-            total += loss.detach()
-        mean_loss = total.item() / steps
-        if not isfinite(mean_loss):
+
+    def __init__(
+        self,
+        network: nn.Module,
+        data: ImageData,
+        recipe: Recipe,
+        where: Where,
+        *,
+        few: Split | None = None,
+        loss_of: SupervisedLoss | None = None,
+    ):
+        self._network, self._recipe, self._where = network, recipe, where
+        self._random = torch.Generator().manual_seed(recipe.seed)
+        learnt = few or data.train
+        split = Split(learnt.images.to(where.device), learnt.labels.to(where.device))
+        self._batches = Shuffled(split, recipe.batch_size, self._random)
+        self._normalisation = data.normalisation
+        self._flips = data.flips if recipe.flips is None else recipe.flips
+        self._loss_of = loss_of or labels_alone(network, where)
+        self._optimizer = _optimizer(network, recipe)
+        self.step, self.steps = 0, recipe.steps or max(1, len(data.train) // recipe.batch_size)
+        self._rate = _schedule(recipe, recipe.told_epochs * self.steps)
+        self._total = torch.zeros((), device=where.device)
+        self._begun = False
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return self.step // self.steps
+
+    @property
+    def over(self) -> bool:
+        """Whether all steps are done."""
+        return self.epoch >= self._recipe.told_epochs
+
+    def advance(self) -> float | None:
+        """One step; the mean training loss of an epoch, if the step ended one.
+
+        Raises:
+            DivergedError: if that loss is not finite.
+        """
+        first = self.step % self.steps == 0
+        if first:
+            self._total = torch.zeros_like(self._total)
+        if first or not self._begun:
+            self._begun = True
+            _to_train_mode(self._network, keep_statistics=self._recipe.keep_statistics)
+        recipe, (images, labels) = self._recipe, self._batches.take()
+        moved = augment(
+            images, self._random, padding=recipe.padding, flips=self._flips, cutout=recipe.cutout
+        )
+        self._optimizer.zero_grad()
+        with settled(self._where):
+            loss = self._loss_of(self._normalisation.normalised(moved), labels)
+            loss.backward()
+        for group in self._optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * self._rate(self.step)
+        self._optimizer.step()
+        self._total += loss.detach()
+        self.step += 1
+        if self.step % self.steps:
+            return None
+        self.check_finite()
+        return self._total.item() / self.steps
+
+    def check_finite(self) -> None:
+        """Raise a `DivergedError` if a loss of this epoch was not finite."""
+        if not isfinite(self._total.item()):
             raise DivergedError("the training loss is no longer finite; lower `learning_rate`")
-        yield mean_loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the rest of the training depends on; the schedule is arithmetic."""
+        random = {"own": self._random.get_state(), "cpu": torch.get_rng_state()}
+        if self._where.device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(self._where.device)
+        kept = {name: part.state_dict() for name, part in self._parts().items()}
+        return {"step": self.step, "total": self._total, "random": random, **kept}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there; layers that draw by themselves go on drawing too.
+
+        Raises:
+            UserError: if it is the state of another network, optimizer or data.
+        """
+        try:
+            for name, part in self._parts().items():
+                part.load_state_dict(state[name])
+            self.step = int(state["step"])
+            self._total = state["total"].to(self._where.device)
+            random = state["random"]
+            self._random.set_state(random["own"])
+            torch.set_rng_state(random["cpu"])
+            if "cuda" in random and self._where.device.type == "cuda":
+                torch.cuda.set_rng_state(random["cuda"], self._where.device)
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            raise UserError(
+                "the checkpoint does not fit this training: it is of another network, optimizer or "
+                "data; start the run anew"
+            ) from error
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "network": self._network, "optimizer": self._optimizer, "batches": self._batches,
+        }  # fmt: skip
+
+
+def epochs(
+    network: nn.Module, data: ImageData, recipe: Recipe, where: Where, **more: Any
+) -> Iterator[float]:
+    """Train a network, yielding the mean training loss after every epoch: `Training` at once."""
+    training = Training(network, data, recipe, where, **more)
+    while not training.over:
+        if (loss := training.advance()) is not None:
+            yield loss
 
 
 def _to_train_mode(network: nn.Module, *, keep_statistics: bool) -> None:

@@ -263,6 +263,8 @@ function single(run) {
     make("h1", {}, distilled ? `${base(run.teacher)} → ${run.student}` : `${run.student}, trained on images`));
   if (run.method) page.append(make("p", {}, run.method + "."));
   page.append(make("p", {}, (run.finished ? "Finished: " : "Still going on: ") + spent(run) + (run.images_are ? `; images ${run.images_are}.` : ".")));
+  const factor = run.metrics.rate_factor?.at(-1);
+  if (factor) page.append(make("p", {}, `Its numbers broke ${Math.round(-Math.log2(factor))} times; each time it went back and on with half its learning rates, now ${factor} times those below.`));
   if (run.verdict) {
     const { word, reason, advice } = run.verdict;
     page.append(make("div", { class: "verdict " + word.split(" ")[0] }, make("strong", {}, "Verdict without data: " + word + "."),
