@@ -1,8 +1,9 @@
 """What `mkdocs build` does besides: `mkdocs.yml` names this file as its hooks.
 
-Pages are written to be read in the repository, where they lead to sources, results and cards outside
-of `docs/`. Here each such file becomes a page or a file of the site, and each link leads there. The
-reference of the command line is made from the command line itself, and a notebook is shown as text.
+Pages are written to be read in the repository, where they lead to sources, results and cards
+outside of `docs/`. Here each such file becomes a page or a file of the site, and each link leads
+there. The reference of the command line is made from the command line itself, and a notebook is
+shown as text.
 """
 
 import os

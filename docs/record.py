@@ -3,9 +3,9 @@
     uv run python docs/record.py docs/start.md docs/guides/*.md
     uv run python docs/record.py docs/guides/paper.md --folder runs/paper
 
-A page's blocks of `console` are one session: each line after `$` is run, in an empty folder, and what
-stood under it gives way to what it prints now. With a folder, commands that have their output already
-are left alone, so that a session can be gone on with. Times differ from machine to machine.
+A page's blocks of `console` are one session: each line after `$` is run, in an empty folder, and
+what stood under it gives way to what it prints now. With a folder, commands that have their output
+already are left alone, so that a session can be gone on with. Times differ from machine to machine.
 """
 
 import argparse
@@ -39,9 +39,7 @@ def record(page: Path, folder: Path, *, missing_only: bool) -> None:
             count += 1
             return new if count == number else found[0]
 
-        page.write_text(
-            BLOCK.sub(lambda block, each=replaced: COMMAND.sub(each, block[1]), text)
-        )
+        page.write_text(BLOCK.sub(lambda block, each=replaced: COMMAND.sub(each, block[1]), text))
 
 
 def commands(page: str) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
-"""How functions are shown in the reference of Python: an extension of griffe, named in `mkdocs.yml`.
+"""How functions are shown in the reference of Python: an extension of griffe.
 
-What many commands take stands once in `zskt/jobs/arguments.py`, as a type with its help. A reader of
-one function wants both there.
+What many commands take stands once in `zskt/jobs/arguments.py`, as a type with its help. A reader
+of one function wants both there. `mkdocs.yml` names this file.
 """
 
 import ast

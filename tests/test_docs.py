@@ -31,7 +31,8 @@ from tables import PAGES, PUBLISHED, TABLE, filled  # noqa: E402
 PRINTING = [page for page in PAGES if page.name != "CHANGELOG.md"]
 FENCED = re.compile(r"^ *```.*?\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:uv run )?(?:zskt [^`]*\s-|python benchmarks/[a-z])[^`]*)`")
-COMMAND = re.compile(r"\s*(?:uv run )?(?:(zskt)|python benchmarks/([a-z_]+)\.py)(?:\s+(.*))?$")
+PROGRAM = r"(?:(zskt)|python benchmarks/([a-z_]+)\.py)"
+COMMAND = re.compile(rf"\s*(?:\$ )?(?:uv run )?{PROGRAM}(?:\s+(.*))?$")
 
 
 def commands_of(text: str) -> list[tuple[str, list[str]]]:

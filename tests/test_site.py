@@ -62,7 +62,9 @@ def test_every_command_option_and_method_is_in_the_reference():
 def test_links_lead_to_the_places_in_the_site():
     pages = site()
     page = type("Page", (), {"file": type("File", (), {"src_uri": "methods/zskt.md"})})
-    text = "[a](../../src/zskt/methods/zskt.py) [b](../verdict.md#the-rule) [c](https://a.b/c) [d](e)"
+    text = (
+        "[a](../../src/zskt/methods/zskt.py) [b](../verdict.md#the-rule) [c](https://a.b/c) [d](e)"
+    )
     assert pages.on_page_markdown(text, page, None, None) == (
         "[a](../repository/src/zskt/methods/zskt.py.md) [b](../verdict.md#the-rule) "
         "[c](https://a.b/c) [d](e)"

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Quick start
 #
-# A student is taught by a teacher, without data, and looked at. The teacher comes with zskt: a network that
-# knows handwritten digits of 8x8 pixels.
+# A student is taught by a teacher, without data, and looked at. The teacher comes with zskt: a
+# network that knows handwritten digits of 8x8 pixels.
 
 # %%
 from importlib.resources import files

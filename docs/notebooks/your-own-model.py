@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Bring your own model
 #
-# Any `torch.nn.Module` that classifies images can be a teacher, and any other a student. Neither needs to know
-# of zskt. Here both are small, and the teacher is trained first; yours is trained already.
+# Any `torch.nn.Module` that classifies images can be a teacher, and any other a student. Neither
+# needs to know of zskt. Here both are small, and the teacher is trained first; yours is trained
+# already.
 
 # %%
 import torch
@@ -23,7 +24,8 @@ def network(width: int) -> nn.Module:
 
 
 # %% [markdown]
-# Your training, in your way. Images have mean 0.5 and deviation 0.5 taken from them: keep those numbers.
+# Your training, in your way. From pixels of 0 to 1, 0.5 is taken, and they are divided by 0.5: keep
+# those two numbers.
 
 # %%
 digits = zskt.load_data("digits")
