@@ -8,6 +8,7 @@ shown as text.
 
 import os
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,15 @@ CELL = re.compile(r"^# %%(.*)\n", re.MULTILINE)
 
 def on_files(files: Any, config: Any) -> Any:
     """Add the files that pages lead to, and those that they lead to in turn."""
-    from mkdocs.structure.files import File  # ty: ignore[unresolved-import]
-
+    # Of the group `docs`, which is not everywhere installed.
+    generated = import_module("mkdocs.structure.files").File.generated
     pages = [*DOCS.rglob("*.md"), *(ROOT / name for name in ROOT_PAGES)]
     notebooks = sorted(DOCS.glob("notebooks/*.py"))
     wanted, known = [*pages, *notebooks], set(pages)
     while wanted:
         file = wanted.pop()
         if file in notebooks or not belongs(file):
-            files.append(File.generated(config, place(file), **content(file)))
+            files.append(generated(config, place(file), **content(file)))
         if file.suffix == ".md":
             found = {target for target in targets(file) if not belongs(target)} - known
             known |= found
@@ -115,7 +116,7 @@ def notebook(file: Path) -> str:
 
 def command_line() -> str:
     """Every command with its help, as the program itself tells it."""
-    from zskt.cli.app import COMMANDS, WITH_METHOD
+    from zskt.cli.app import COMMANDS, WITH_METHOD, make_app
     from zskt.cli.examples import EXAMPLES
     from zskt.methods import METHODS
 
@@ -128,7 +129,8 @@ def command_line() -> str:
         parts.append(f"## zskt {name}\n\n{text}")
     parts.append("## Settings of each method\n\nFor `zskt distill` and `zskt plan`.")
     for name in METHODS:
-        text = sections(["distill", "--method", name])["distill"]
+        command = make_app(["distill", "--method", name])["distill"]
+        text = command.generate_docs(output_format="markdown")
         settings = re.search(r"\*\*Method settings\*\*:\n\n(.*?)(?=\n\*\*|\Z)", text, re.DOTALL)
         parts.append(f"### --method {name}\n\n{settings[1] if settings else 'None.'}")
     return "\n\n".join(part.strip() for part in parts)

@@ -6,11 +6,12 @@ of one function wants both there. `mkdocs.yml` names this file.
 
 import ast
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import griffe  # ty: ignore[unresolved-import]
-
+# Of the group `docs`, which is not everywhere installed.
+griffe: Any = import_module("griffe")
 ARGUMENTS = Path(__file__).parents[1] / "src" / "zskt" / "jobs" / "arguments.py"
 SHARED = re.compile(r"\barg\.(\w+)")
 WRAPPED = re.compile(r"^Annotated\[(.*), arg\.\w+\]$")

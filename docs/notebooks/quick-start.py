@@ -10,7 +10,7 @@ from pathlib import Path
 
 import zskt
 
-ROUNDS = 400
+ROUNDS, OUT = 400, Path("runs/quick")
 teacher = Path(str(files("zskt") / "assets" / "digits-teacher.safetensors"))
 for what, found in zskt.inspect(teacher).facts.items():
     print(f"{what}: {found}")
@@ -22,7 +22,7 @@ for what, found in zskt.inspect(teacher).facts.items():
 # %%
 method = zskt.ZSKT(fresh_noise=True, attention=0.0, generator_width=64)
 run = zskt.Run(rounds=ROUNDS, device="cpu")
-result = zskt.distill(teacher, "wrn-10-1", method=method, run=run, out="runs/quick", overwrite=True)
+result = zskt.distill(teacher, "wrn-10-1", method=method, run=run, out=OUT, overwrite=True)
 
 # %% [markdown]
 # What can be told without data: a word, its reason, and what was measured.
@@ -35,7 +35,7 @@ print(result.verdict.signals["leaves_kappa"])
 # And what real scans say. No student learns from them.
 
 # %%
-for row in zskt.evaluate("runs/quick", teacher=teacher, data="digits").rows:
+for row in zskt.evaluate(OUT, teacher=teacher, data="digits").rows:
     print(f"{row['network']}: accuracy {row['accuracy']:.2%}, agreement {row['agreement']:.2%}")
 
 # %% [markdown]
@@ -44,15 +44,16 @@ for row in zskt.evaluate("runs/quick", teacher=teacher, data="digits").rows:
 # %%
 from matplotlib import pyplot as plt
 
+assert result.source is not None  # as with methods that draw nothing
 images = result.source.images(16, seed=0)
 figure, axes = plt.subplots(2, 8, figsize=(8, 2.2))
 for axis, image in zip(axes.flat, images, strict=True):
-    axis.imshow(image[0].cpu(), cmap="gray")
+    axis.imshow(image[0].numpy(), cmap="gray")
     axis.axis("off")
 
 # %% [markdown]
-# In another process the student is one line: `zskt.load("runs/quick")`.
+# In another process the student is one line.
 
 # %%
-student = zskt.load("runs/quick")
+student = zskt.load(OUT)
 print(sum(weight.numel() for weight in student.parameters()), "weights")

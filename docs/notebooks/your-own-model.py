@@ -43,7 +43,7 @@ for _ in range(EPOCHS):
 # From here on no data. The teacher is a copy of your network: yours is not changed.
 
 # %%
-teacher = zskt.load_teacher(mine, input_size=(1, 8, 8), mean=0.5, std=0.5)
+teacher = zskt.load_teacher(mine, input_size=(1, 8, 8), mean=(0.5,), std=(0.5,))
 for what, found in zskt.inspect(teacher).facts.items():
     print(f"{what}: {found}")
 
