@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,20 +27,20 @@ COLUMNS = 88
 
 def record(page: Path, folder: Path, *, missing_only: bool) -> None:
     """Run the commands of a page in a folder; the page is written after each."""
-    for number in range(len(commands(page.read_text()))):
-        command, output = commands(text := page.read_text())[number]
-        if missing_only and output:
-            continue
-        new = f"$ {command}\n{printed(command, folder)}"
-        # Two commands may be the same: the one of this number is meant.
-        count = -1
+    for number, (command, output) in enumerate(commands(page.read_text())):
+        if not (missing_only and output):
+            text = printed(command, folder)
+            page.write_text(with_output(page.read_text(), number, text))
 
-        def replaced(found: re.Match[str], number: int = number, new: str = new) -> str:
-            nonlocal count
-            count += 1
-            return new if count == number else found[0]
 
-        page.write_text(BLOCK.sub(lambda block, each=replaced: COMMAND.sub(each, block[1]), text))
+def with_output(page: str, number: int, output: str) -> str:
+    """A page whose command of a number, from zero, has another output."""
+    numbers = count()
+
+    def each(found: re.Match[str]) -> str:
+        return f"$ {found[1]}\n{output}" if next(numbers) == number else found[0]
+
+    return BLOCK.sub(lambda block: COMMAND.sub(each, block[1]), page)
 
 
 def commands(page: str) -> list[tuple[str, str]]:

@@ -52,8 +52,8 @@ def complaint(program: str, words: list[str]) -> str | None:
         except SystemExit:
             return "its parser says no"
         return None
-    # A method's settings are options: the placeholder stands for any.
-    words = ["zskt" if word == "NAME" else word for word in words]
+    # A method's settings are options: the placeholder stands for any. So does a shell's variable.
+    words = ["zskt" if word == "NAME" else "1" if word[:1] == "$" else word for word in words]
     try:
         make_app(words).parse_args(words, exit_on_error=False, print_error=False)
     except (CycloptsError, UserError) as error:

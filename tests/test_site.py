@@ -25,12 +25,17 @@ SHORT = {
 """Settings with which a notebook takes a moment."""
 
 
-def site():
-    """The hooks of the site, which are no package."""
-    spec = importlib.util.spec_from_file_location("pages", DOCS / "pages.py")
+def loaded(name):
+    """A script of the documentation, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def site():
+    """The hooks of the site."""
+    return loaded("pages")
 
 
 def named_in(nav):
@@ -77,6 +82,16 @@ def test_links_lead_to_the_places_in_the_site():
     assert pages.on_page_markdown(text, page, None, None) == (
         "[a](../architecture.md) [b](../index.md) [c](../notebooks/quick-start.md)"
     )
+
+
+def test_a_page_is_recorded_command_by_command(tmp_path):
+    page = tmp_path / "page.md"
+    before = "```console\n$ echo 1\nold\n$ echo \\\n  2\n```\n$ no\n```console\n$ echo 3\n```\n"
+    page.write_text(before)
+    loaded("record").record(page, tmp_path, missing_only=True)
+    assert page.read_text() == before.replace("  2\n", "  2\n2\n").replace("3\n", "3\n3\n")
+    loaded("record").record(page, tmp_path, missing_only=False)
+    assert "$ echo 1\n1\n$" in page.read_text()
 
 
 def test_a_notebook_is_a_page():
