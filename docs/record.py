@@ -21,6 +21,8 @@ BLOCK = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL
 COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 BUSY = re.compile(r"^Other processes hold the processor .*\n", re.MULTILINE)
 """Says something of the machine that recorded, and nothing of the command."""
+PROGRESS = re.compile(r"^\d+/\d+ rounds .*\n", re.MULTILINE)
+"""One line that changes, in a terminal."""
 COLUMNS = 88
 """So wide that no line of a page must be scrolled on a usual screen."""
 
@@ -56,7 +58,7 @@ def printed(command: str, folder: Path) -> str:
         command, shell=True, cwd=folder, env=environment, text=True, check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    text = BUSY.sub("", run.stdout).replace(f"{folder}/", "")
+    text = PROGRESS.sub("", BUSY.sub("", run.stdout)).replace(f"{folder}/", "")
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
