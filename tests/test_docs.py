@@ -31,7 +31,8 @@ from tables import PAGES, PUBLISHED, TABLE, filled  # noqa: E402
 PRINTING = [page for page in PAGES if page.name != "CHANGELOG.md"]
 FENCED = re.compile(r"^ *```.*?\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:uv run )?(?:zskt [^`]*\s-|python benchmarks/[a-z])[^`]*)`")
-COMMAND = re.compile(r"\s*(?:uv run )?(?:(zskt)|python benchmarks/([a-z_]+)\.py)(?:\s+(.*))?$")
+PROGRAM = r"(?:(zskt)|python benchmarks/([a-z_]+)\.py)"
+COMMAND = re.compile(rf"\s*(?:\$ )?(?:uv run )?{PROGRAM}(?:\s+(.*))?$")
 
 
 def commands_of(text: str) -> list[tuple[str, list[str]]]:
@@ -51,8 +52,8 @@ def complaint(program: str, words: list[str]) -> str | None:
         except SystemExit:
             return "its parser says no"
         return None
-    # A method's settings are options: the placeholder stands for any.
-    words = ["zskt" if word == "NAME" else word for word in words]
+    # A method's settings are options: the placeholder stands for any. So does a shell's variable.
+    words = ["zskt" if word == "NAME" else "1" if word[:1] == "$" else word for word in words]
     try:
         make_app(words).parse_args(words, exit_on_error=False, print_error=False)
     except (CycloptsError, UserError) as error:
