@@ -79,7 +79,7 @@ def _check_beside(file: Path, options: dict[str, Any]) -> None:
 
 def named(words: Sequence[str]) -> str | None:
     """The method that a line of words names."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip(words, [*words[1:], ""], strict=False):
         if word == "--method" and following:
             return following
         if word.startswith("--method="):
