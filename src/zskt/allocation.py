@@ -7,15 +7,15 @@ twentieth of the time of a round.
 
 import ctypes
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 TRIM, MAP = -1, -3
 """M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of <malloc.h>."""
 USUAL = {TRIM: 2**26, MAP: 2**25}
 """Bytes; where glibc's own adjustment ends once large blocks were freed."""
-NEVER = 2**31 - 1
-"""A threshold that nothing reaches."""
+NEVER = {TRIM: 2**31 - 1, MAP: 2**31 - 1}
+"""Thresholds that nothing reaches."""
 
 
 @contextmanager
@@ -24,16 +24,23 @@ def memory_kept() -> Generator[None]:
 
     Nothing happens where the C library is not glibc.
     """
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    mallopt, trim = (getattr(library, name, None) for name in ("mallopt", "malloc_trim"))
-    if mallopt is None or trim is None:
-        yield
-        return
-    for threshold in (TRIM, MAP):
-        mallopt(threshold, NEVER)
+    set_thresholds(NEVER)
     try:
         yield
     finally:
-        for threshold, size in USUAL.items():
+        set_thresholds(USUAL)
+        trim = getattr(_library(), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+def set_thresholds(sizes: Mapping[int, int]) -> None:
+    """From what size on blocks are given back, where the C library is glibc."""
+    mallopt = getattr(_library(), "mallopt", None)
+    for threshold, size in sizes.items():
+        if mallopt is not None:
             mallopt(threshold, size)
-        trim(0)
+
+
+def _library() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if sys.platform == "linux" else None

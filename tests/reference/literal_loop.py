@@ -29,12 +29,13 @@ def literal_rounds(
         torch.optim.lr_scheduler.CosineAnnealingLR(adam, rounds)
         for adam in (generator_adam, student_adam)
     ]
-    dtype = next(student.parameters()).dtype
+    weight = next(student.parameters())
     teacher.eval()
     student.train()
     generator.train()
     for _ in range(rounds):
-        noise = torch.randn(batch_size, 100, generator=random, dtype=dtype)
+        noise = torch.randn(batch_size, 100, generator=random, dtype=weight.dtype)
+        noise = noise.to(weight.device)
         images = drawn(generator, noise)
         student_logits, _ = with_activations(student, images)
         teacher_logits, _ = with_activations(teacher, images)
