@@ -51,7 +51,9 @@ def no_folding() -> ExitStack:
     """Teachers that only answer keep their batch norm."""
     stack = ExitStack()
     for place in ("attention", "stage_features"):
-        stack.enter_context(patch(f"zskt.pieces.{place}.inference_form", lambda network: network))
+        stack.enter_context(
+            patch(f"zskt.pieces.{place}.inference_form", lambda network, _: network)
+        )
     return stack
 
 

@@ -36,9 +36,11 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
     torch.manual_seed(0)
     with settled(where):
         network = create(name, classes=1000, input_size=size).eval().requires_grad_(False)
-        network = inference_form(network).to(where.device, memory_format=torch.channels_last)
+        network = network.to(where.device, memory_format=torch.channels_last)
         images = torch.randn(asked.batch_size, *size, device=where.device)
-        images = images.to(memory_format=torch.channels_last).requires_grad_(True)
+        images = images.to(memory_format=torch.channels_last)
+        network = inference_form(network, images[:1])
+        images.requires_grad_(True)
         before = measured_bytes(where.device)
         times = []
         for _ in range(asked.repetitions + 1):

@@ -12,10 +12,10 @@ def watched_players(session: Session, watch: bool) -> tuple[Watched, Watched]:
 
     With none unless they are to be watched. The teacher is in its inference form.
     """
-    teacher = inference_form(session.teacher)
+    images = torch.zeros(2, *session.input_size, device=session.device, dtype=session.dtype)
+    teacher = inference_form(session.teacher, images)
     if not watch:
         return Watched(teacher, ()), Watched(session.student, ())
-    images = torch.zeros(2, *session.input_size, device=session.device, dtype=session.dtype)
     return watch_stages(
         teacher, session.student, images, tell=session.tell, autocast=session.autocast
     )

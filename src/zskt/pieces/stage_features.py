@@ -32,7 +32,7 @@ class StageFeatures:
 
     def __init__(self, session: Session):
         images = torch.zeros(2, *session.input_size, device=session.device, dtype=session.dtype)
-        networks = inference_form(session.teacher), session.student
+        networks = inference_form(session.teacher, images), session.student
         with session.autocast():
             names = matching_stages(*networks, images)
         if not names[0]:

@@ -81,7 +81,8 @@ def transition_curves(
     curves = torch.empty(2, count * per_image, steps, dtype=images.dtype)
     done = 0
     with evaluating(stepped), evaluating(other), frozen(stepped), frozen(other):
-        stepped, other = inference_form(stepped), inference_form(other)
+        one = images[:1].to(device)
+        stepped, other = (inference_form(network, one) for network in (stepped, other))
         for pairs in torch.arange(count * per_image).split(batch_size):
             start = images[pairs // per_image].to(device, memory_format=torch.channels_last)
             towards = targets.flatten()[pairs].to(device)
