@@ -51,14 +51,14 @@ def lively(name):
 
 @pytest.mark.parametrize(
     ("name", "pairs"),
-    [("wrn-10-1", 3), ("resnet-8", 7), ("torchvision:resnet18", 20), ("lenet", 0)],
+    [("wrn-10-1", 3), ("resnet-8", 7), ("torchvision:resnet18", 20)],
 )
 def test_the_inference_form_is_the_network(name, pairs):
     network = lively(name)
     before = copy.deepcopy(network.state_dict())
     folded = inference_form(network, IMAGES)
     assert len(foldable(network, IMAGES)) == pairs
-    assert (folded is network) == (pairs == 0)
+    assert folded is not network
     left = [each for each in folded.modules() if isinstance(each, nn.BatchNorm2d)]
     all_of_them = [each for each in network.modules() if isinstance(each, nn.BatchNorm2d)]
     assert len(left) == len(all_of_them) - pairs
@@ -157,5 +157,5 @@ def test_no_round_waits_for_its_device(method, teacher, student):
     with Operations(see):
         played = next(rounds)
         assert found == []
-        assert played.student_loss.item() > 0
+        assert played.metrics["student_loss"].item() > 0
     assert found == ["_local_scalar_dense"]

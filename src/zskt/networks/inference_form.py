@@ -60,7 +60,8 @@ def foldable(network: nn.Module, images: Images) -> list[tuple[nn.Conv2d, nn.Bat
         calls[module] += 1
         if isinstance(module, nn.Conv2d):
             made[id(output)] = module
-            # Or another tensor might be given its number.
+            # Numbers are given again: no earlier tensor's count, and no later tensor, may have it.
+            taken[id(output)] = 0
             alive.append(output)
         elif id(arguments[0]) in made:
             pairs.append((arguments[0], made[id(arguments[0])], module))
