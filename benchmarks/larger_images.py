@@ -36,7 +36,7 @@ def measured(asked: argparse.Namespace) -> dict[str, Any]:
     torch.manual_seed(0)
     with settled(where):
         network = create(name, classes=1000, input_size=size).eval().requires_grad_(False)
-        network = network.to(where.device, memory_format=torch.channels_last)
+        network = network.to(where.device).to(memory_format=torch.channels_last)
         images = torch.randn(asked.batch_size, *size, device=where.device)
         images = images.to(memory_format=torch.channels_last)
         network = inference_form(network, images[:1])

@@ -75,7 +75,9 @@ class Generator(nn.Module):
 
     def forward(self, noise: Float[Tensor, "batch noise"]) -> Images:
         maps = self.bn(self.unflatten(self.project(noise)))
-        for _doubling, first, *others in self.stages:
+        for stage in self.stages:
+            _, first, *others = stage.children()
+            assert isinstance(first, nn.Conv2d)
             maps = enlarged(maps, first)
             for layer in others:
                 maps = layer(maps)
