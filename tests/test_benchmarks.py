@@ -6,10 +6,14 @@ import pytest
 import torch
 
 import beliefs
+import changes
+import gpu
 import soak
 import students
 from zskt import Card, create, load_data
 from zskt.model_file import write_network
+from zskt.networks import generator
+from zskt.networks.enlarging import enlarged
 
 
 @pytest.fixture
@@ -93,3 +97,38 @@ def test_students_of_other_makers(tmp_path):
     rows = json.loads(file.read_text())["rows"]
     assert [(row["bits"], row["times_broken"]) for row in rows] == [(16, 0), (32, 0)]
     assert rows[0]["first_loss"] == pytest.approx(rows[1]["first_loss"], rel=0.1)
+
+
+def test_a_gpu_round_step_by_step_on_the_cpu(tmp_path):
+    file, names = tmp_path / "gpu.json", ["published loop, float32", "ours, float32", "ours, bf16"]
+    gpu.main([
+        "--device", "cpu", "--tiny", "--minutes", "0.001", "--batch-size", "2",
+        "--steps", *names, "--out", str(file),
+    ])  # fmt: skip
+    rows = json.loads(file.read_text())["rows"]
+    assert [row["operation"] for row in rows] == names
+    assert all("error" not in row and row["share_of_peak"] > 0 for row in rows)
+
+
+def test_a_step_that_a_machine_cannot_do_says_why(tmp_path, monkeypatch):
+    def fails(*_):
+        raise RuntimeError("no such graph\nand more")
+
+    where = gpu.Where("cpu", "32")
+    monkeypatch.setattr(gpu, "steps", lambda device: {"graphs": (where, fails)})
+    file = tmp_path / "gpu.json"
+    gpu.main(["--device", "cpu", "--tiny", "--minutes", "0.001", "--out", str(file)])
+    assert json.loads(file.read_text())["rows"] == [
+        {"operation": "graphs", "error": "no such graph"}
+    ]
+
+
+def test_changes_are_taken_out_and_come_back(tmp_path):
+    file = tmp_path / "changes.json"
+    changes.main(["--tiny", "--repetitions", "1", "--out", str(file)])
+    rows = json.loads(file.read_text())["rows"]
+    assert len(rows) == 2 * (len(changes.WITHOUT) + 1)
+    assert all(row["processor_seconds_without"] > 0 for row in rows)
+    with changes.taken_out(changes.ALL):
+        assert generator.enlarged is changes.layer_by_layer
+    assert generator.enlarged is enlarged

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from zskt.allocation import memory_kept
 from zskt.errors import UserError
 
 if TYPE_CHECKING:
@@ -71,9 +72,9 @@ def resolve(device: str = "auto", precision: Precision = "auto") -> Where:
 def settled(where: Where) -> Generator[None]:
     """Process-wide settings as a run needs them; all are put back afterwards.
 
-    In exact float32 cuDNN may not round the inputs of convolutions to 10 bits. On CPUs in bf16
-    transformers attend by plain matrix products: the fused kernel of torch 2.15 is slow there,
-    above all backwards.
+    In exact float32 cuDNN may not round the inputs of convolutions to 10 bits. On CPUs freed memory
+    is kept for the next step, and in bf16 transformers attend by plain matrix products: the fused
+    kernel of torch 2.15 is slow there, above all backwards.
     """
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -83,7 +84,10 @@ def settled(where: Where) -> Generator[None]:
     if where.precision == "32":
         torch.backends.cudnn.allow_tf32 = False
     try:
-        with sdpa_kernel(SDPBackend.MATH) if slow else nullcontext():
+        with (
+            sdpa_kernel(SDPBackend.MATH) if slow else nullcontext(),
+            memory_kept() if where.device.type == "cpu" else nullcontext(),
+        ):
             yield
     finally:
         torch.backends.cudnn.allow_tf32 = rounded

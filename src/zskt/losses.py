@@ -85,7 +85,9 @@ class _Energy(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (activation,) = ctx.saved_tensors
-        return activation * (2 * gradients[0]).unsqueeze(1).to(activation.dtype)
+        of_each = (2 * gradients[0]).unsqueeze(1).to(activation.dtype)
+        # Spread over the channels first: multiplied as it is, few channels take four times as long.
+        return torch.empty_like(activation).copy_(of_each).mul_(activation)
 
 
 def attention_transfer(

@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from zskt.networks import WideResNet
+from zskt.networks import Generator, WideResNet
 
 
 def literal_rounds(
     teacher: WideResNet,
     student: WideResNet,
-    generator: nn.Module,
+    generator: Generator,
     *,
     batch_size: int,
     rounds: int,
@@ -29,13 +29,14 @@ def literal_rounds(
         torch.optim.lr_scheduler.CosineAnnealingLR(adam, rounds)
         for adam in (generator_adam, student_adam)
     ]
-    dtype = next(student.parameters()).dtype
+    weight = next(student.parameters())
     teacher.eval()
     student.train()
     generator.train()
     for _ in range(rounds):
-        noise = torch.randn(batch_size, 100, generator=random, dtype=dtype)
-        images = generator(noise)
+        noise = torch.randn(batch_size, 100, generator=random, dtype=weight.dtype)
+        noise = noise.to(weight.device)
+        images = drawn(generator, noise)
         student_logits, _ = with_activations(student, images)
         teacher_logits, _ = with_activations(teacher, images)
         loss = -divergence(teacher_logits, student_logits)
@@ -44,7 +45,7 @@ def literal_rounds(
         nn.utils.clip_grad_norm_(generator.parameters(), 5)
         generator_adam.step()
         for step in range(10):
-            images = generator(noise)
+            images = drawn(generator, noise)
             if step == 0:
                 with torch.no_grad():
                     teacher_logits, teacher_outputs = with_activations(teacher, images)
@@ -59,6 +60,15 @@ def literal_rounds(
         for schedule in schedules:
             schedule.step()
         yield
+
+
+def drawn(generator: Generator, noise: Tensor) -> Tensor:
+    """Images, layer by layer: enlarged maps are written, then convolved."""
+    maps = generator.bn(generator.unflatten(generator.project(noise)))
+    for stage in generator.stages:
+        maps = stage(maps)
+    _, height, width = generator.output_size
+    return generator.draw(maps[..., :height, :width])
 
 
 def with_activations(network: WideResNet, images: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -3,6 +3,7 @@
 Micaelli & Storkey (2019), authors' code: Linear, BN, then for each stage an upsampling by 2, a
 3x3 convolution, BN and LeakyReLU(0.2); a last convolution and a last affine BN, so that images
 come out in normalised space, with a scale that is learnt. 1,051,145 parameters at 3x32x32.
+An upsampling and the convolution after it are computed as one.
 """
 
 from itertools import pairwise
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from zskt.errors import UserError
 from zskt.images import Bounds, Images
+from zskt.networks.enlarging import enlarged
 
 
 class Generator(nn.Module):
@@ -74,7 +76,11 @@ class Generator(nn.Module):
     def forward(self, noise: Float[Tensor, "batch noise"]) -> Images:
         maps = self.bn(self.unflatten(self.project(noise)))
         for stage in self.stages:
-            maps = stage(maps)
+            _, first, *others = stage.children()
+            assert isinstance(first, nn.Conv2d)
+            maps = enlarged(maps, first)
+            for layer in others:
+                maps = layer(maps)
         # First maps are rounded up: 28 = 2 * 2 * 7 fits, 30 is drawn as 32 and cut.
         _, height, width = self.output_size
         images = self.draw(maps[..., :height, :width])

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from zskt.distillation.session import Session
 from zskt.losses import full_precision
 from zskt.modes import evaluating
+from zskt.networks.inference_form import inference_form
 from zskt.pieces.generator_losses import divergence
 from zskt.pieces.lesson import Lesson
 from zskt.taps import matching_stages, tapped
@@ -31,7 +32,7 @@ class StageFeatures:
 
     def __init__(self, session: Session):
         images = torch.zeros(2, *session.input_size, device=session.device, dtype=session.dtype)
-        networks = session.teacher, session.student
+        networks = inference_form(session.teacher, images), session.student
         with session.autocast():
             names = matching_stages(*networks, images)
         if not names[0]:

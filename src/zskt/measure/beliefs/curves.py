@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from zskt.errors import UserError
 from zskt.modes import evaluating, frozen
+from zskt.networks.inference_form import inference_form
 
 Autocast = Callable[[], AbstractContextManager]
 
@@ -80,6 +81,8 @@ def transition_curves(
     curves = torch.empty(2, count * per_image, steps, dtype=images.dtype)
     done = 0
     with evaluating(stepped), evaluating(other), frozen(stepped), frozen(other):
+        one = images[:1].to(device)
+        stepped, other = (inference_form(network, one) for network in (stepped, other))
         for pairs in torch.arange(count * per_image).split(batch_size):
             start = images[pairs // per_image].to(device, memory_format=torch.channels_last)
             towards = targets.flatten()[pairs].to(device)
