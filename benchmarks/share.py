@@ -6,8 +6,8 @@
 A teacher on each of five data sets, digits at 8x8 and the others at 16x16 pixels, taught to two
 students by several methods; each student is looked at several times while it learns, so that good
 and bad ones are among them. A row has the signals of the verdict beside the accuracy on real
-images as a share of the teacher's. What is finished is not repeated. `--left-out` learns from the
-rows that lie there already: see `zskt.measure.verdict.share`.
+images as a share of the teacher's. What is finished is not repeated. `--of` makes no run and takes
+the students of finished ones that have an evaluation.json.
 """
 
 import argparse
@@ -29,13 +29,15 @@ from zskt.data import ImageData
 from zskt.devices import Where, resolve
 from zskt.distillation.loop import Play
 from zskt.jobs.loading import data_of
+from zskt.jobs.verdict import teacher_of_finished
 from zskt.measure.accuracy import accuracy, predict
 from zskt.measure.verdict.inverted import inverted
 from zskt.measure.verdict.signals import signals
 from zskt.methods import method_class
 from zskt.networks import create
 from zskt.results import write_result
-from zskt.runs.source import source_of
+from zskt.runs.folder import RunFolder
+from zskt.runs.source import read_source, source_of
 from zskt.teachers.teacher import Teacher
 
 METHODS = ("replay", "zskt", "fast", "dfad", "noise")
@@ -71,6 +73,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     for name in ("mnist", "svhn", "cifar10", "cifar100"):
         parser.add_argument(f"--{name}", type=Path, help="an .npz file of the data set")
     parser.add_argument("--runs", type=Path, default=Path("runs/share"))
+    parser.add_argument("--of", type=Path, nargs="*", help="folders of finished runs instead")
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     parser.add_argument("--students", nargs="+", default=list(STUDENTS))
     parser.add_argument("--scale", type=float, default=1.0, help="so many times the length")
@@ -84,6 +87,17 @@ def main() -> None:
     asked = arguments()
     start = time.monotonic()
     where = resolve(asked.device, "32")
+    rows = of_study(asked, where) if asked.of is None else of_finished(asked.of, where)
+    if asked.out is not None:
+        settings = {"runs": str(asked.runs), "scale": asked.scale, "device": where.name}
+        settings |= {"of": None if asked.of is None else [str(run) for run in asked.of]}
+        seconds = time.monotonic() - start
+        about: dict[str, Any] = {"seeds": [0], "settings": settings, "seconds": seconds}
+        write_result(asked.out, rows=rows, device=where.name, **about)
+
+
+def of_study(asked: argparse.Namespace, where: Where) -> list[dict[str, Any]]:
+    """Every look at a student of the study, whose runs are made unless they are there."""
     asked.runs.mkdir(parents=True, exist_ok=True)
     for name in ("digits", "mnist", "svhn", "cifar10", "cifar100"):
         if name != "digits" and getattr(asked, name) is None:
@@ -97,14 +111,32 @@ def main() -> None:
                     rows = students_of(asked, reference, name, student, method)
                     file.write_text(json.dumps(rows))
                     print(name, student, method, [round(row["share"], 3) for row in rows])
-    rows = [
-        row for file in sorted(asked.runs.glob("*.json")) for row in json.loads(file.read_text())
-    ]
-    if asked.out is not None:
-        settings = {"runs": str(asked.runs), "scale": asked.scale, "device": where.name}
-        seconds = time.monotonic() - start
-        about: dict[str, Any] = {"seeds": [0], "settings": settings, "seconds": seconds}
-        write_result(asked.out, rows=rows, device=where.name, **about)
+    files = sorted(asked.runs.glob("*.json"))
+    return [row for file in files for row in json.loads(file.read_text())]
+
+
+def of_finished(folders: Sequence[Path], where: Where) -> list[dict[str, Any]]:
+    """A row for the student of each finished run."""
+    made: dict[str, torch.Tensor] = {}
+    rows = []
+    for run in sorted(folders):
+        teacher = teacher_of_finished(run, None, allow_code=False)
+        settings = json.loads((run / "settings.json").read_text())
+        judged = json.loads((run / "evaluation.json").read_text())["rows"]
+        network = teacher.network.to(where.device)
+        if teacher.digest not in made:
+            made[teacher.digest] = inverted(network, teacher.card)
+        told = signals(
+            network, zskt.load(run).to(where.device), teacher.card.input_size,
+            teacher.card.normalisation, source=read_source(RunFolder(run)),
+            of_teacher=made[teacher.digest],
+        )  # fmt: skip
+        kept = judged[1]["accuracy"]
+        row = {"run": run.name, "data": Path(settings["data"]).stem, "method": settings["method"]}
+        row |= {"teacher_accuracy": judged[0]["accuracy"], "test_accuracy": kept}
+        rows.append({**row, "share": kept / judged[0]["accuracy"], **told})
+        print(run.name, round(rows[-1]["share"], 3), round(told["inverted_agreement"], 3))
+    return rows
 
 
 def taught(asked: argparse.Namespace, name: str) -> tuple[ImageData, Teacher]:

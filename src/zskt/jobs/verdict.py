@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from zskt.devices import Where
+    from zskt.measure.verdict.share import Share
     from zskt.model_file import Card
     from zskt.runs.source import ImageSource
     from zskt.teachers.teacher import Teacher
@@ -33,6 +34,8 @@ class Judged(Result):
     signals: dict[str, float]
     """By name: shares from 0 to 1, divergences in nats for each image."""
     seconds: float
+    share: Share | None = None
+    """Of its teacher's accuracy, predicted with an interval; None where no images were inverted."""
 
     def __str__(self) -> str:
         return f"verdict without data: {self.word}; {self.reason}; {self.advice}"
@@ -40,7 +43,10 @@ class Judged(Result):
     @property
     def row(self) -> dict[str, Any]:
         """The line of the result."""
-        return {"word": self.word, "reason": self.reason, "advice": self.advice, **self.signals}
+        share = {} if self.share is None else self.share._asdict()
+        shares = {"share" if name == "value" else f"share_{name}": share[name] for name in share}
+        words = {"word": self.word, "reason": self.reason, "advice": self.advice}
+        return {**words, **shares, **self.signals}
 
 
 @arg.job
