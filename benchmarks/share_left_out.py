@@ -4,7 +4,9 @@
         --out results/share/left-out.json --picture docs/pictures/share.png --learn
 
 For each data set the line is learnt on the others, with its interval, and asked about this one's
-students. `--learn` writes the line through all of them into the package, with its table.
+students. `--learn` writes the line through all of them into the package, with its table; with
+`--held-out results/share/leaderboard.json` it is asked about further runs, one row for each, in a
+file beside theirs.
 """
 
 import argparse
@@ -32,6 +34,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--learn", action="store_true", help="write what was learnt into the package"
     )
+    parser.add_argument("--held-out", type=Path, help="rows of runs that nothing is learnt from")
     parser.add_argument("--picture", type=Path, help="a file for the picture")
     parser.add_argument("--out", type=Path, help="a file for the result as JSON")
     return parser.parse_args(words)
@@ -54,11 +57,26 @@ def main() -> None:
         LEARNT.write_text(json.dumps({**whole._asdict(), "students": kept}, indent=1) + "\n")
     if asked.picture is not None:
         draw(asked.picture, rows, lines)
+    settings = {"runs": str(asked.runs), **whole._asdict()}
+    about: dict[str, Any] = {"seeds": [0], "settings": settings, "device": "cpu"}
+    about["seconds"] = time.monotonic() - start
+    if asked.held_out is not None:
+        others = json.loads(asked.held_out.read_text())["rows"]
+        told = [beside(row, whole) for row in others]
+        print_table(told)
+        file = asked.held_out.with_stem(asked.held_out.stem + "-predicted")
+        write_result(file, rows=told, **about)
     if asked.out is not None:
-        settings = {"runs": str(asked.runs), **whole._asdict()}
-        seconds = time.monotonic() - start
-        write_result(asked.out, seeds=[0], settings=settings, seconds=seconds, rows=table,
-                     device="cpu")  # fmt: skip
+        write_result(asked.out, rows=table, **about)
+
+
+def beside(row: dict[str, Any], line: Line) -> dict[str, Any]:
+    """A student's share beside its prediction."""
+    share = line.at(row[SIGNAL])
+    return {
+        "run": row["run"], "share": row["share"], "predicted_share": share.value,
+        "low_share": share.low, "high_share": share.high, "covered": share.low <= row["share"] <= share.high,
+    }  # fmt: skip
 
 
 def left_out(name: str, rows: list[dict[str, Any]], line: Line) -> dict[str, Any]:
