@@ -75,7 +75,8 @@ def beside(row: dict[str, Any], line: Line) -> dict[str, Any]:
     share = line.at(row[SIGNAL])
     return {
         "run": row["run"], "share": row["share"], "predicted_share": share.value,
-        "low_share": share.low, "high_share": share.high, "covered": share.low <= row["share"] <= share.high,
+        "low_share": share.low, "high_share": share.high,
+        "covered": share.low <= row["share"] <= share.high,
     }  # fmt: skip
 
 
