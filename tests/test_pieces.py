@@ -11,7 +11,7 @@ from players import SIZE, make_session
 from zskt.losses import js
 from zskt.networks import create
 from zskt.networks.noisy_generator import NoisyGenerator
-from zskt.pieces.batch_norm import BatchNormPrior, channel_statistics, gaussian, norms
+from zskt.pieces.batch_norm import BatchNormPrior, gaussian
 from zskt.pieces.best_images import BestImages
 from zskt.pieces.generator_losses import (
     balanced_labels,
@@ -27,6 +27,7 @@ from zskt.pieces.meta_step import MetaStep
 from zskt.pieces.pixels import total_variation
 from zskt.pieces.stage_features import StageFeatures
 from zskt.pieces.views import shifted
+from zskt.statistics import channel_statistics, norms
 
 
 def drawn(*size, seed=0, dtype=torch.float64):

@@ -15,6 +15,7 @@ from zskt.jobs.task import Task
 from zskt.jobs.verdict import measured, write_verdict
 from zskt.measure.accuracy import Judge, predict
 from zskt.measure.contenders import check_fits
+from zskt.measure.verdict.inverted import seconds_to_invert
 from zskt.model_file import Card
 from zskt.results import write_result
 from zskt.runs.folder import AVERAGE, RESULT, STUDENT, VERDICT, RunFolder
@@ -42,13 +43,12 @@ def seconds_of_end(teacher: Teacher, student: nn.Module, where: Where) -> float:
     card, few = teacher.card, 64
     home = next(student.parameters()).device
     for _ in range(2):
-        short = measured(
-            teacher.network, student, card.input_size, card.normalisation, where, images=few
-        )
+        short = measured(teacher.network, student, card, where, images=few, seen=0)
+    inverting = seconds_to_invert(teacher.network, card)
     student.to(home)
     # The end has twice the kinds of images, and more of each.
     factor = 2 * (512 if max(card.input_size[1:]) <= 64 else 128) / few
-    return factor * short.seconds + PICTURES_SECONDS
+    return factor * short.seconds + inverting + PICTURES_SECONDS
 
 
 def ended(
@@ -65,8 +65,8 @@ def ended(
     source = source_of(played.networks.get(played.source or "")) or played.memory
     past = read_past_source(RunFolder(out)) if out else None
     verdict = measured(
-        teacher.network, played.student, card.input_size, card.normalisation, where,
-        source=source, past=past, average=played.average,
+        teacher.network, played.student, card, where, source=source, past=past,
+        average=played.average, seen=played.history[-1]["images_seen"],
     )  # fmt: skip
     if out is not None:
         write_verdict(out / VERDICT, verdict, out, where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from torch import nn
 
     from zskt.devices import Where
-    from zskt.images import Normalisation
+    from zskt.measure.verdict.share import Share
+    from zskt.model_file import Card
     from zskt.runs.source import ImageSource
     from zskt.teachers.teacher import Teacher
 
@@ -32,6 +34,8 @@ class Judged(Result):
     signals: dict[str, float]
     """By name: shares from 0 to 1, divergences in nats for each image."""
     seconds: float
+    share: Share | None = None
+    """Of its teacher's accuracy, predicted with an interval; None where no images were inverted."""
 
     def __str__(self) -> str:
         return f"verdict without data: {self.word}; {self.reason}; {self.advice}"
@@ -39,7 +43,10 @@ class Judged(Result):
     @property
     def row(self) -> dict[str, Any]:
         """The line of the result."""
-        return {"word": self.word, "reason": self.reason, "advice": self.advice, **self.signals}
+        share = {} if self.share is None else self.share._asdict()
+        shares = {"share" if name == "value" else f"share_{name}": share[name] for name in share}
+        words = {"word": self.word, "reason": self.reason, "advice": self.advice}
+        return {**words, **shares, **self.signals}
 
 
 @arg.job
@@ -77,8 +84,9 @@ def verdict(
         raise UserError(f"{run} has no student; give the folder of a finished zskt distill run")
     folder, card = RunFolder(run), read_classifier_card(student)
     judged = measured(
-        taught.network, load(student, allow_code=allow_code), card.input_size, card.normalisation,
-        where, source=read_source(folder), past=read_past_source(folder), images=images,
+        taught.network, load(student, allow_code=allow_code), card, where,
+        source=read_source(folder), past=read_past_source(folder), images=images,
+        seen=folder.metrics()[-1].get("images_seen", 0),
         average=load(average, allow_code=allow_code) if average.is_file() else None,
     )  # fmt: skip
     if results is not None:
@@ -116,24 +124,32 @@ def teacher_of_finished(run: Path, teacher: arg.TeacherLike | None, *, allow_cod
 def measured(
     teacher: nn.Module,
     student: nn.Module,
-    input_size: tuple[int, int, int],
-    normalisation: Normalisation | None,
+    card: Card,
     where: Where,
     *,
     source: ImageSource | None = None,
     past: ImageSource | None = None,
     average: nn.Module | None = None,
     images: int | None = None,
+    seen: float = inf,
 ) -> Judged:
-    """The verdict on networks, which are moved to the device."""
+    """The verdict on networks of one card, which are moved to the device.
+
+    After a run whose student has `seen` many images, some are made of the teacher alone, which
+    takes longer than all the rest; with 0 none.
+    """
+    from zskt.measure.verdict.inverted import affordable, inverted
     from zskt.measure.verdict.judgement import judged
     from zskt.measure.verdict.signals import signals
 
     start = time.monotonic()
     with settled(where):
+        teacher = teacher.to(where.device)
+        count = affordable(teacher, card, seen) if seen else 0
         values = signals(
-            teacher.to(where.device), student.to(where.device), input_size, normalisation,
+            teacher, student.to(where.device), card.input_size, card.normalisation,
             source=source, past=past, images=images,
+            of_teacher=inverted(teacher, card, count=count) if count else None,
             average=average.to(where.device) if average is not None else None,
         )  # fmt: skip
     return Judged(**judged(values)._asdict(), signals=values, seconds=time.monotonic() - start)

@@ -13,21 +13,16 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import Tensor
 
 from zskt.distillation.session import Session
-from zskt.taps import tappable, tapped
+from zskt.statistics import channel_statistics, norms, remembering, running
+from zskt.taps import tapped
 
 Images = Float[Tensor, "batch channels height width"]
 Channels = Float[Tensor, " channels"]
 Distance = Callable[[Channels, Channels, Channels, Channels], Float[Tensor, ""]]
 """Of a batch's mean and variance, and the running ones, in one layer."""
-
-
-def norms(mean: Channels, variance: Channels, ours: Channels, spread: Channels) -> Tensor:
-    """Lengths of the differences, of one layer of R."""
-    return (mean - ours).norm() + (variance - spread).norm()
 
 
 def gaussian(mean: Channels, variance: Channels, ours: Channels, spread: Channels) -> Tensor:
@@ -55,8 +50,7 @@ class BatchNormPrior:
         self.teacher = session.teacher
         self.distance = distance
         self.memory = memory
-        layers = [each for each in tappable(self.teacher) if isinstance(each, _BatchNorm)]
-        self.layers = [layer for layer in layers if layer.running_mean is not None]
+        self.layers = remembering(self.teacher)
         self.remembered: list[tuple[Tensor, Tensor]] = []
         self._last: list[tuple[Tensor, Tensor]] = []
         if not self.layers:
@@ -96,42 +90,3 @@ class BatchNormPrior:
         """Go on from it."""
         device = next(self.teacher.parameters()).device
         self.remembered = [(mean.to(device), var.to(device)) for mean, var in state["remembered"]]
-
-
-def running(layer: nn.Module) -> tuple[Channels, Channels]:
-    """Mean and variance that a layer of batch norm remembers."""
-    mean, variance = layer.running_mean, layer.running_var
-    assert isinstance(mean, Tensor)
-    assert isinstance(variance, Tensor)
-    return mean, variance
-
-
-def channel_statistics(
-    activation: Float[Tensor, "batch channels *places"],
-) -> tuple[Float[Tensor, " channels"], Float[Tensor, " channels"]]:
-    """Mean and variance of each channel, in float32 or better."""
-    mean, variance = _Statistics.apply(activation)
-    return mean, variance
-
-
-class _Statistics(torch.autograd.Function):
-    """One pass forward and one backward; autograd's own makes float32 copies of activations."""
-
-    @staticmethod
-    def forward(ctx: Any, activation: Tensor) -> tuple[Tensor, Tensor]:
-        # The momentum is not used without running statistics.
-        mean, variance = torch.batch_norm_update_stats(activation, None, None, 0.0)
-        full = torch.promote_types(activation.dtype, torch.float32)
-        mean, variance = mean.to(full), variance.to(full)
-        ctx.save_for_backward(activation, mean)
-        return mean, variance
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        activation, mean = ctx.saved_tensors
-        of_mean, of_variance = gradients
-        count = activation.numel() // activation.shape[1]
-        shape = [1, -1] + [1] * (activation.ndim - 2)
-        slope = (2 / count * of_variance).view(shape).to(activation.dtype)
-        offset = of_mean / count - 2 / count * mean * of_variance
-        return torch.addcmul(offset.view(shape).to(activation.dtype), activation, slope)

@@ -1,15 +1,23 @@
 """The verdict on a run without data: good, doubtful or failed, with its reason.
 
-It rests on dead leaves (`probes.py`): images with the edges and sizes of photographs, which neither
-the method nor the student has seen. How far the student agrees with its teacher on them, beyond
-chance, ranks students much as a test set does; agreement on the run's own images does
-not, because images that have all become one is easy to agree with (docs/verdict.md has the study).
+It follows from the share of its teacher's accuracy that the student is predicted to keep
+(`share.py`), which rests on images inverted from the teacher alone. Where there are none, after a
+short run or for a teacher without batch norm, it rests on dead leaves (`probes.py`): images with
+the edges and sizes of photographs. Neither the method nor the student has seen any of them;
+agreement on the run's own images says less, because images that have all become one are easy to
+agree with (docs/verdict.md has the study).
 """
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from zskt.measure.verdict.share import Share, predicted
+
 Word = Literal["good", "doubtful", "failed"]
+KEPT, LOST = 0.75, 0.5
+"""Shares of the teacher's accuracy: good if all of the interval is above the first, failed if the
+prediction is below the second.
+"""
 GOOD = 0.55
 FAILED = 0.05
 """Cohen's kappa on dead leaves, from and below which a run is called so."""
@@ -28,6 +36,8 @@ class Verdict(NamedTuple):
     reason: str
     advice: str
     """For whoever made the run."""
+    share: Share | None = None
+    """Of its teacher's accuracy, where it can be predicted."""
 
     def __str__(self) -> str:
         return f"verdict without data: {self.word}; {self.reason}; {self.advice}"
@@ -35,6 +45,26 @@ class Verdict(NamedTuple):
 
 def judged(signals: Mapping[str, float]) -> Verdict:
     """The verdict on what `zskt.measure.verdict.signals.signals` measured."""
+    share = predicted(signals)
+    return _by_leaves(signals) if share is None else _by_share(signals, share)
+
+
+def _by_share(signals: Mapping[str, float], share: Share) -> Verdict:
+    reason = (
+        f"on images made from its teacher alone it agrees with it on "
+        f"{signals['inverted_agreement']:.0%}, so it keeps about {share.value:.0%} of its accuracy "
+        f"(nine times in ten {share.low:.0%} to {share.high:.0%})"
+    )
+    if share.value < LOST:
+        return Verdict("failed", reason, "play more rounds, or change the settings", share)
+    if share.low < KEPT:
+        return Verdict(
+            "doubtful", reason, "play more rounds, and test it on some real images", share
+        )
+    return Verdict("good", reason, "test it on some real images before you rely on it", share)
+
+
+def _by_leaves(signals: Mapping[str, float]) -> Verdict:
     kappa = signals["leaves_kappa"]
     reason = (
         f"on artificial images that neither has seen, it agrees with its teacher on "

@@ -4,6 +4,7 @@
                                                          teacher entropy, balance of classes
     of images that its past selves drew, in equal parts  agreement, kappa, KL(T || S)
     of probes (see `probes.py`) and blends               agreement, kappa, KL(T || S)
+    of images inverted from the teacher alone            agreement, kappa, KL(T || S)
     of the student beside its moving average             drift: share of dead leaves they differ on
 
 Student and teacher are in eval mode, on their own device.
@@ -40,13 +41,15 @@ def signals(
     source: ImageSource | None = None,
     past: ImageSource | None = None,
     average: nn.Module | None = None,
+    of_teacher: Images | None = None,
     images: int | None = None,
 ) -> dict[str, float]:
     """Measure a finished run: shares from 0 to 1, divergences in nats for each image.
 
     `source` is where the run's images come from as it was after the last round, `past` the same as
-    it was earlier, `average` the student's moving average; `images` of each kind are looked at, by
-    default 512, of those above 64x64 pixels 128.
+    it was earlier, `average` the student's moving average, `of_teacher` images that were inverted
+    from the teacher (see `inverted.py`); `images` of each other kind are looked at, by default 512,
+    of those above 64x64 pixels 128.
     """
     images = images or (IMAGES if max(input_size[1:]) <= 64 else LARGE_IMAGES)
     bounds = normalisation.bounds if normalisation else None
@@ -59,6 +62,8 @@ def signals(
         kinds["past"] = partial(past.images, images, SEED)
     for name in PROBES:
         kinds[name] = partial(probe, name, images, input_size, bounds, SEED)
+    if of_teacher is not None:
+        kinds["inverted"] = lambda: of_teacher
     measured: dict[str, float] = {}
     for name, draw in kinds.items():
         shown = draw()
