@@ -132,7 +132,8 @@ def of_finished(folders: Sequence[Path], where: Where) -> list[dict[str, Any]]:
             of_teacher=made[teacher.digest],
         )  # fmt: skip
         kept = judged[1]["accuracy"]
-        row = {"run": run.name, "data": Path(settings["data"]).stem, "method": settings["method"]}
+        row: dict[str, Any] = {"run": run.name, "method": settings["method"]}
+        row["data"] = Path(settings["data"]).stem
         row |= {"teacher_accuracy": judged[0]["accuracy"], "test_accuracy": kept}
         rows.append({**row, "share": kept / judged[0]["accuracy"], **told})
         print(run.name, round(rows[-1]["share"], 3), round(told["inverted_agreement"], 3))
@@ -190,6 +191,7 @@ def students_of(
 ) -> list[dict[str, Any]]:
     """A row for each look at the student of one run."""
     card, where = reference.teacher.card, reference.where
+    assert card.classes is not None
     method = method_class(name)()
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
@@ -206,8 +208,8 @@ def students_of(
             reference.network, network, card.input_size, card.normalisation, source=source,
             of_teacher=reference.inverted,
         )  # fmt: skip
-        row = {"data": data, "student": student_name, "method": name, "round": number}
-        row |= {"teacher_accuracy": reference.accuracy, "test_accuracy": kept}
+        row: dict[str, Any] = {"data": data, "student": student_name, "method": name}
+        row |= {"round": number, "teacher_accuracy": reference.accuracy, "test_accuracy": kept}
         rows.append({**row, "share": kept / reference.accuracy, **told})
 
     places = sorted({max(1, round(place * rounds)) for place in PLACES})
