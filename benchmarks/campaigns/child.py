@@ -114,6 +114,8 @@ def command(*words: str) -> Callable[[], object]:
 def _do(work: Callable[[], object], log: Path, bounds: Bounds) -> None:
     """In the child: never returns."""
     code: object = 1
+    # A shell has its background jobs ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         for stream in (1, 2):

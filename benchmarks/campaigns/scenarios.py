@@ -161,7 +161,7 @@ def problem_after(scenario: Scenario, base: Path, folder: Path) -> str | None:
     if kept:
         if now != old:
             return f"neither old nor new: {_differences(now, old)}"
-    elif not scenario.replaces and scenario.again is None:
+    elif scenario.before and not scenario.replaces and scenario.again is None:
         mixed = [name for name in now if now[name] not in (old.get(name), new.get(name))]
         lost = [name for name in old if name not in now]
         if mixed or lost:
