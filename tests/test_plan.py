@@ -78,6 +78,16 @@ def test_a_plan_is_arithmetic_on_its_trial():
     assert (by_the_clock.rounds, by_the_clock.seconds) == (180, 180)
 
 
+def test_a_plan_of_several_processes_counts_what_all_make():
+    where = resolve("cpu", "32", 2, 3)
+    planned = plan.plan_of(trial_of_a_second(), zskt.Run(rounds=100), where)
+    assert planned.lines[0] == (
+        "About 100 seconds for 100 rounds: 6,000 images made, 12,000 taught from, all 6 processes "
+        "together."
+    )
+    assert "of one process" in planned.lines[-1]
+
+
 def test_a_run_of_no_given_length_takes_no_more_than_an_hour():
     run = zskt.Run(rounds=3600)
     planned = plan.plan_of(trial_of_a_second(), run, WHERE)

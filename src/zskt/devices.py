@@ -21,6 +21,15 @@ class Where:
     name: str
     """`cpu`, `cuda`, `cuda:1` or `mps`."""
     precision: Precision
+    devices: int = 1
+    """Processes on each machine."""
+    nodes: int = 1
+    """Machines."""
+
+    @property
+    def processes(self) -> int:
+        """Of the whole run."""
+        return self.devices * self.nodes
 
     @property
     def device(self) -> "torch.device":
@@ -38,15 +47,19 @@ class Where:
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
 
-def resolve(device: str = "auto", precision: Precision = "auto") -> Where:
+def resolve(
+    device: str = "auto", precision: Precision = "auto", devices: int = 1, nodes: int = 1
+) -> Where:
     """What `auto` means on this machine.
 
     Args:
         device: `auto` (CUDA, then Apple's MPS, then the CPU), `cpu`, `cuda`, `cuda:1`, `mps`.
         precision: `auto` takes bf16 autocast where the hardware has it natively, else float32.
+        devices: processes on each machine, a GPU or a part of the processor for each.
+        nodes: machines.
 
     Raises:
-        UserError: if the device is not there or not known.
+        UserError: if the device is not there or not known, or there are too few of it.
     """
     kind, _, index = device.partition(":")
     if kind not in ("auto", "cpu", "cuda", "mps") or (index and not index.isdigit()):
@@ -63,9 +76,18 @@ def resolve(device: str = "auto", precision: Precision = "auto") -> Where:
     present = available[kind]()
     if not present or (kind == "cuda" and index and int(index) >= torch.cuda.device_count()):
         raise UserError(f"there is no {device} device on this machine; take `device` cpu or auto")
+    if devices * nodes > 1 and (index or kind == "mps"):
+        raise UserError(
+            f"`devices` and `nodes` share out cpu or cuda, not {device}; take one of them"
+        )
+    if kind == "cuda" and devices > torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise UserError(
+            f"`devices` is {devices} and this machine has {count}; take at most so many"
+        )
     if precision == "auto":
         precision = "bf16" if _native_bf16(kind) else "32"
-    return Where(device, precision)
+    return Where(device, precision, devices, nodes)
 
 
 @contextmanager

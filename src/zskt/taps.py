@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from zskt.chunks import in_chunks
 from zskt.losses import attention_map
 from zskt.modes import evaluating
 
@@ -102,9 +103,13 @@ class Watched:
         self, images: Images
     ) -> tuple[Float[Tensor, "batch classes"], list[Float[Tensor, "batch _"]]]:
         """Logits and one attention map for each name."""
+        logits, *maps = in_chunks(self.network, self._seen, images)
+        return logits, maps
+
+    def _seen(self, images: Images) -> tuple[Tensor, ...]:
         with tapped(self.modules) as outputs:
             logits = self.network(images)
-        return logits, [attention_map(outputs[module]) for module in self.modules]
+        return logits, *[attention_map(outputs[module]) for module in self.modules]
 
 
 def watch_stages(

@@ -39,9 +39,11 @@ def demo(result: Demonstrated) -> None:
 
 
 def distill(result: Distilled | Plan) -> None:
-    """Where the student is and how good it seems; of a dry run its plan."""
+    """Where the student is and how good it seems, said by the first process alone; or a plan."""
     if isinstance(result, Plan):
         print(*result.lines, sep="\n")
+        return
+    if result.rank:
         return
     last = result.history[-1]["round"]
     if result.folder is not None:

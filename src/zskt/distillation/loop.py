@@ -6,7 +6,7 @@
         now and then: record, draw, measure, save
 
 This file looks into no method, and a method knows nothing of this file. Of several processes the
-first decides what is due after a round and tells the others; it alone writes.
+first decides what is due after a round and tells the others; it alone measures and writes.
 """
 
 import copy
@@ -106,8 +106,10 @@ class Play:
         budget.resume(saved["round"], saved["seconds"])
         fabric = make_fabric(self.where, next(student.parameters()).dtype)
         if fabric.global_rank > 0:
-            self.writer = NullWriter()
-        self.recovery = Recovery(self.run.recoveries, student, self.saved, self.writer)
+            self.writer, self.measure, self.progress = NullWriter(), None, False
+        self.recovery = Recovery(
+            self.run.recoveries, student, self.saved, self.writer, fabric.broadcast
+        )
         home = next(student.parameters()).device
         cuda = [fabric.device] if fabric.device.type == "cuda" else []
         end = self.run.until or self.run.total_rounds
@@ -141,7 +143,8 @@ class Play:
         session = Session(
             copy.deepcopy(teacher), student, input_size=self.input_size, classes=self.classes,
             seed=self.run.seed, fabric=fabric, normalisation=self.normalisation,
-            memories=self.memories, tell=line.say, saved=self.recovery.saved,
+            memories=self.memories, sync_batch_norm=self.run.sync_batch_norm,
+            micro_batch=self.run.micro_batch, tell=line.say, saved=self.recovery.saved,
         )  # fmt: skip
         session.rate_factor = self.recovery.rate_factor
         return session, MovingAverage(session, self.run.average_over)
@@ -153,47 +156,48 @@ class Play:
         """Do the rounds that are left."""
         self.history = History(budget.round, budget.seconds)
         self.last_save = budget.seconds
-        rounds = self.method.rounds(session)
-        if budget.round and budget.paused() and not self.recovery.went_back:
+        rounds, processes = self.method.rounds(session), session.processes
+        over = budget.round > 0 and budget.paused() and not self.recovery.went_back
+        if processes.told(over):
             # Nothing is left to do; the networks come from the checkpoint.
             session.players_alone = True
             with suppress(PlayersMade):
                 next(rounds)
             return
-        begun = last = False
+        due = None
         # However little time is left, a new run has a student to judge.
-        while not last:
-            session.progress = session.fabric.broadcast(budget.progress())
-            played = next(rounds)
+        while due is None or not due.last:
+            session.progress = processes.told(budget.progress())
+            with processes.statistics():
+                played = next(rounds)
             assert session.is_ready, "the method yields a round before session.ready()"
-            session.counts.add(played.made, played.seen, session.fabric.world_size)
+            session.counts.add(played.made, played.seen, processes.count)
+            processes.settle((session.student, *session.networks.values()))
             budget.advance()
-            if not begun:
-                begun = True
+            if due is None:
                 self.writer.begin()
                 if sentence := much_memory(session.device):
                     line.say(sentence)
-            average.follow(budget.expected_rounds())
-            look = session.fabric.broadcast(budget.look_due())
+            look, expected = processes.told((budget.look_due(), budget.expected_rounds()))
+            average.follow(expected)
             with budget.looking():
                 judged = (
                     self.measure(budget.round, session.student) if look and self.measure else {}
                 )
             # Decided after the look, in which the time may have run out.
-            due = session.fabric.broadcast(self._due(budget, stop, look))
+            due = processes.told(self._due(budget, any(processes.all(stop.made)), look))
             self._do(due, budget, session, average, played, judged, line)
-            last = due.last
-            if due.stop and not last:
+            if due.stop and not due.last:
                 raise Stopped(f"stopped after round {budget.round}")
 
-    def _due(self, budget: Budget, stop: StopRequest, look: bool) -> Due:
+    def _due(self, budget: Budget, stop: bool, look: bool) -> Due:
         """What the process that decides finds due."""
         number, last = budget.round, look and budget.paused()
-        save = last or stop.made or budget.seconds - self.last_save >= self.run.save_seconds
+        save = last or stop or budget.seconds - self.last_save >= self.run.save_seconds
         return Due(
             look=look, record=look or number % self.run.record_every == 0,
             draw=last or number == 1 or budget.crossed(12), keep=budget.crossed(8),
-            save=save, last=last, stop=stop.made,
+            save=save, last=last, stop=stop,
         )  # fmt: skip
 
     def _do(
@@ -203,6 +207,7 @@ class Play:
         """Record, draw, keep and save what is due."""
         number = budget.round
         if due.record or due.save:
+            played.metrics = session.processes.average_metrics(played.metrics)
             check_finite(number, played, session, weights=due.save)
         if due.record:
             row = self.history.row(

@@ -14,8 +14,9 @@ COPIES = 4
 
 
 def estimated_bytes(
-    teacher: nn.Module, student: nn.Module, input_size: tuple[int, int, int], batch_size: int
-) -> int:
+    teacher: nn.Module, student: nn.Module, input_size: tuple[int, int, int], batch_size: int,
+    micro_batch: int | None = None,
+) -> int:  # fmt: skip
     """What a step through both networks to the images keeps in float32.
 
     Measured on a batch of two, on copies. What a method trains besides comes on top, and what the
@@ -26,11 +27,14 @@ def estimated_bytes(
         student: trained.
         input_size: channels, height and width.
         batch_size: images in a batch.
+        micro_batch: images that pass the teacher at once; None for all.
     """
     players = [copy.deepcopy(network).float().eval() for network in (teacher, student)]
     sizes = [sum(parameter.numel() for parameter in each.parameters()) for each in players]
     own = {parameter.data_ptr() for each in players for parameter in each.parameters()}
+    through = [min(batch_size, micro_batch or batch_size), batch_size]
     kept: dict[int, int] = {}
+    most = []
 
     def keep(tensor: Tensor) -> Tensor:
         if tensor.data_ptr() not in own:
@@ -45,10 +49,14 @@ def estimated_bytes(
         torch.random.fork_rng(devices=()),
         torch.autograd.graph.saved_tensors_hooks(keep, lambda it: it),
     ):
-        logits = [network(images) for network in players]
-        # Held until here, so that no storage is counted under an address used twice.
+        logits = []
+        for network, count in zip(players, through, strict=True):
+            before = sum(kept.values())
+            # Held until the end, so that no storage is counted under an address used twice.
+            logits.append(network(images))
+            most.append(count * (sum(kept.values()) - before) // 2)
         del logits
-    return batch_size * sum(kept.values()) // 2 + 4 * (sizes[0] + COPIES * sizes[1])
+    return sum(most) + 4 * (sizes[0] + COPIES * sizes[1])
 
 
 def measured_bytes(device: torch.device) -> int:

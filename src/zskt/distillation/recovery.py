@@ -7,10 +7,11 @@
 
 A method knows nothing of it. What was done is part of the saved state, so a run that is resumed
 has the same rates. Of several processes one whose numbers broke is enough: the first gathers that,
-tells the others, and each goes back to what it kept itself.
+tells the others, and all go back to what it saved.
 """
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -29,7 +30,8 @@ class Recovery:
         most: times that it may.
         student: as it is before the first round.
         saved: the state that the run goes on from, if it was stopped before.
-        writer: which has the last checkpoint.
+        writer: which has the last checkpoint, on the first process.
+        told: makes what the first process has of what this one has.
 
     Attributes:
         saved: the state to go on from now; None for the beginning.
@@ -37,8 +39,12 @@ class Recovery:
         went_back: whether anything was done in this part of the run.
     """
 
-    def __init__(self, most: int, student: nn.Module, saved: dict[str, Any] | None, writer: Writer):
+    def __init__(
+        self, most: int, student: nn.Module, saved: dict[str, Any] | None, writer: Writer,
+        told: Callable[[Any], Any] = lambda value: value,
+    ):  # fmt: skip
         self._most = most
+        self._told = told
         self._writer = writer
         writer.keep_state(saved, wanted=most > 0)
         self._student = student
@@ -77,7 +83,7 @@ class Recovery:
         """
         if len(self.made) >= self._most:
             raise error
-        self.saved = self._writer.state()
+        self.saved = self._told(self._writer.state())
         if self.saved is None:
             self._student.load_state_dict(self._began)
         self.went_back = True

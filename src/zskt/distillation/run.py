@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from zskt.devices import Precision
+from zskt.distillation.places import started_by_torchrun
 from zskt.errors import UserError, check_settings
 
 ROUNDS = 80_000
@@ -26,6 +27,16 @@ class Run:
     """`auto`, `cpu`, `cuda`, `cuda:N` or `mps`."""
     precision: Precision = "auto"
     """`bf16` autocast, exact `32`, or `auto`: bf16 where the hardware has it."""
+    devices: int | None = None
+    """Processes on each machine, a GPU or a part of the processor for each; by default one, as many
+    as `torchrun` started, or as many as a resumed run had. Each draws images of its own."""
+    nodes: int | None = None
+    """Machines; with more than one, `torchrun` or SLURM starts the processes."""
+    sync_batch_norm: bool = False
+    """Batch norm takes its statistics over all processes, as if their batches were one."""
+    micro_batch: int | None = None
+    """Images that pass the teacher at once, where whole batches do not fit into the memory; the
+    result is the same to rounding."""
     record_every: int = 10
     """Rounds between two rows of metrics."""
     evaluate_every: int | None = None
@@ -50,6 +61,12 @@ class Run:
         )
         if self.rounds is not None and self.minutes is not None:
             raise UserError("give `rounds` or `minutes`, not both")
+
+    @property
+    def places(self) -> tuple[int, int]:
+        """Processes on each machine, and machines: as asked for, or as `torchrun` started them."""
+        started = started_by_torchrun() or (1, 1)
+        return self.devices or started[0], self.nodes or started[1]
 
     @property
     def has_length(self) -> bool:

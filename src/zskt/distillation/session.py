@@ -17,8 +17,11 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
+from zskt.chunks import InChunks
 from zskt.distillation.counts import Counts
+from zskt.distillation.processes import Processes
 from zskt.distillation.round import Round as Round
+from zskt.distillation.streams import Streams
 from zskt.errors import NOT_MEANT, UserError, read_from
 from zskt.images import Bounds, Normalisation
 from zskt.runs.image_memory import ImageMemory
@@ -68,6 +71,7 @@ class Session:
         memories: of images, as the method made them.
         source: name of the network among them that draws the run's images; None without one.
         tell: leaves a sentence for the user.
+        processes: all of the run, of which this is one.
     """
 
     def __init__(
@@ -81,6 +85,8 @@ class Session:
         fabric: Fabric,
         normalisation: Normalisation | None = None,
         memories: Path | None = None,
+        sync_batch_norm: bool = False,
+        micro_batch: int | None = None,
         tell: Callable[[str], None] = print,
         saved: dict[str, Any] | None = None,
     ):
@@ -103,10 +109,11 @@ class Session:
         self._kept: dict[str, Stateful] = {}
         self._saved = saved
         self._seed = seed
-        self._cuda = [self.device] if self.device.type == "cuda" else []
-        noise_seed = stream(seed, "noise", fabric.global_rank)
-        self.random = torch.Generator().manual_seed(noise_seed)
-        self.teacher = self._placed(teacher).eval().requires_grad_(False)
+        self.processes = Processes(fabric, sync_batch_norm=sync_batch_norm)
+        self._streams = Streams(seed, self.processes, self.device)
+        self.random = self._streams.noise
+        frozen = self._placed(teacher).eval().requires_grad_(False)
+        self.teacher = frozen if micro_batch is None else InChunks(frozen, micro_batch)
         self.student = self.keep("student", self._placed(student))
         self._learning = {id(parameter) for parameter in student.parameters()}
         self.counts = self.keep("counts", Counts())
@@ -117,7 +124,7 @@ class Session:
         Its weights are drawn from a seed of their own. If it draws, the run's images are what it
         makes of noise.
         """
-        with torch.random.fork_rng(self._cuda):
+        with torch.random.fork_rng(self._streams.cuda):
             torch.manual_seed(stream(self._seed, name))
             network = make()
         self._placed(network)
@@ -130,14 +137,15 @@ class Session:
     def renew(self, name: str) -> None:
         """Draw the weights of a further network anew, in place."""
         seed = torch.randint(2**62, (), generator=self.random).item()
-        with torch.random.fork_rng(self._cuda):
-            torch.manual_seed(int(seed))
+        with torch.random.fork_rng(self._streams.cuda):
+            torch.manual_seed(self.processes.told(int(seed)))
             self.networks[name].load_state_dict(self._makers[name]().state_dict())
 
     def memory(self, name: str, most: int) -> ImageMemory:
         """A memory of at most so many images, the newest, which survives a restart."""
         file = self._memories / f"{name}.u8" if self._memories else None
-        memory = ImageMemory(file, self.input_size, self.normalisation, most)
+        gather = self.processes.images
+        memory = ImageMemory(file, self.input_size, self.normalisation, most, gather)
         self.memories.append(memory)
         return self.keep(name, memory)
 
@@ -171,18 +179,12 @@ class Session:
         self.is_ready = True
         if self.players_alone:
             raise PlayersMade
-        if self._saved is None:
-            return
+        self.processes.share((self.student, *self.networks.values()))
         with read_from("the checkpoint", "start the run anew"):
-            random = self._saved["random"]
-            self.random.set_state(random["noise"])
-            torch.set_rng_state(random["cpu"])
-            for device in self._cuda:
-                if str(device) in random:
-                    torch.cuda.set_rng_state(random[str(device)], device)
+            self._streams.begin(self._saved)
 
     def noise(self, *size: int) -> Tensor:
-        """Standard normal numbers; the same on every device for the same seed."""
+        """Standard normal numbers; the same on every device, others in every process."""
         assert self.is_ready, "a method draws after session.ready()"
         drawn = torch.randn(size, generator=self.random, dtype=self.dtype)
         return drawn.to(self.device, non_blocking=True)
@@ -206,15 +208,13 @@ class Session:
     ) -> None:
         """One optimizer step down the loss, the gradient's total norm clipped before it.
 
-        The one place where gradients are made: of several processes they are averaged here. A group
-        of parameters with a `scale` takes so many times the learning rate.
+        The one place where gradients are made, and those of several processes averaged. A group of
+        parameters with a `scale` takes so many times the learning rate.
         """
         optimizer.zero_grad()
         self.fabric.backward(loss)
         adjusted = [each for group in optimizer.param_groups for each in group["params"]]
-        if self.fabric.world_size > 1:
-            for parameter in (each for each in adjusted if each.grad is not None):
-                parameter.grad = self.fabric.all_reduce(parameter.grad, reduce_op="mean")
+        self.processes.average_gradients(adjusted, clipped=clip is not None)
         if clip is not None:
             nn.utils.clip_grad_norm_(adjusted, clip)
         for group in optimizer.param_groups:
@@ -223,10 +223,9 @@ class Session:
         self.counts.stepped(teaching=id(adjusted[0]) in self._learning)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the rest of the run depends on."""
-        random = {"noise": self.random.get_state(), "cpu": torch.get_rng_state()}
-        random |= {str(device): torch.cuda.get_rng_state(device) for device in self._cuda}
-        kept = {name: thing.state_dict() for name, thing in self._kept.items()}
+        """Everything that the rest of the run depends on, for the first process, which saves it."""
+        random, first = self._streams.state(), self.processes.rank == 0
+        kept = {name: thing.state_dict() for name, thing in self._kept.items() if first}
         return {"kept": kept, "random": random}
 
     def _placed(self, network: nn.Module) -> nn.Module:

@@ -6,7 +6,7 @@ round 2, ...    timed, until the seconds are spent
 
 import copy
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -36,6 +36,8 @@ class Phase:
     bytes: int = 0
     """Read and written by operations, each tensor once for each operation that takes or makes it:
     what passes through memory if no cache helps."""
+    kernels: int = 0
+    """Operations that were started, each of which takes its own time on a GPU."""
 
 
 @dataclass
@@ -62,6 +64,7 @@ def tried(
     input_size: tuple[int, int, int],
     classes: int,
     normalisation: Normalisation | None = None,
+    micro_batch: int | None = None,
     seconds: float = 10.0,
 ) -> Trial:
     """Play at least two rounds; neither network, nor any random state, is changed.
@@ -70,23 +73,24 @@ def tried(
         method: with its settings.
         teacher: any that can teach.
         student: of the same input and classes.
-        where: device and precision.
+        where: device and precision; the trial is of one process.
         input_size: channels, height and width.
         classes: number of logits.
         normalisation: the teacher's, if it is known.
+        micro_batch: images that pass the teacher at once; None for all.
         seconds: to spend on timed rounds, of which there is at least one.
     """
-    fabric = make_fabric(where, next(student.parameters()).dtype)
+    fabric = make_fabric(replace(where, devices=1, nodes=1), next(student.parameters()).dtype)
     cuda = [fabric.device] if fabric.device.type == "cuda" else []
     with torch.random.fork_rng(cuda), settled(where):
         session = Session(
             copy.deepcopy(teacher), copy.deepcopy(student), input_size=input_size, classes=classes,
-            seed=0, fabric=fabric, normalisation=normalisation,
+            seed=0, fabric=fabric, normalisation=normalisation, micro_batch=micro_batch,
             tell=lambda sentence: None,
         )  # fmt: skip
         session.progress = PROGRESS
         rounds = method.rounds(session)
-        phases = _counted(rounds, session)
+        phases = counted(rounds, session)
         counts, played, start = session.counts, 0, time.perf_counter()
         making, teaching = counts.seconds_making, counts.seconds_teaching
         counts.restart_clock()
@@ -102,8 +106,8 @@ def tried(
     )
 
 
-def _counted(rounds: Any, session: Session) -> dict[str, Phase]:
-    """What the next round computes and moves, by the kind of step that it leads to."""
+def counted(rounds: Any, session: Session) -> dict[str, Phase]:
+    """What the next round of a method computes and moves, by the kind of step that it leads to."""
     phases = {"making": Phase(), "teaching": Phase()}
     since = Phase()
 
@@ -115,12 +119,14 @@ def _counted(rounds: Any, session: Session) -> dict[str, Phase]:
                 each for each in tree_leaves((arguments, named, output)) if isinstance(each, Tensor)
             ]
             since.bytes += sum(each.nbytes for each in tensors)
+            since.kernels += 1
 
     def stepped(teaching: bool) -> None:
         phase = phases["teaching" if teaching else "making"]
         phase.operations += since.operations
         phase.bytes += since.bytes
-        since.operations = since.bytes = 0
+        phase.kernels += since.kernels
+        since.operations = since.bytes = since.kernels = 0
 
     session.counts.after_step = stepped
     with Operations(see):

@@ -50,6 +50,8 @@ class Distilled(Result):
     recovered: list[dict[str, Any]]
     """What broke in which round, and the round it went back to: once for each halving of the
     learning rates."""
+    rank: int = 0
+    """Of this process among those of the run; each has the same student and verdict."""
 
 
 @arg.job
@@ -117,7 +119,8 @@ def distill(
     if resume is not None and any(given):
         raise UserError(
             "`resume` takes the run's own settings; besides it, only `rounds` or `minutes`, "
-            "`until`, `device`, `teacher`, `data_dir` and `allow_code` may be given"
+            "`until`, `device`, `devices`, `nodes`, `micro_batch`, `teacher`, `data_dir` and "
+            "`allow_code` may be given"
         )
     if dry_run and resume is not None:
         raise UserError("`dry_run` is for a new run; leave it out, or `resume`")
@@ -127,7 +130,7 @@ def distill(
     options.check(teacher)
     if out is not None:
         RunFolder(out).check("distill", overwrite=overwrite)
-    resolve(run.device)
+    resolve(run.device, "auto", *run.places)
 
     from zskt.jobs.distill_run import carry_out, rehearsed
     from zskt.jobs.task import Task, task_of_run
@@ -150,7 +153,10 @@ def distill(
 
 def _only_how(run: Run) -> bool:
     """Whether nothing is asked for but how far and where to go."""
-    return replace(run, until=None, device="auto", rounds=None, minutes=None) == Run()
+    how: dict[str, Any] = {"device": "auto"}
+    for name in ("until", "rounds", "minutes", "devices", "nodes", "micro_batch"):
+        how[name] = None
+    return replace(run, **how) == Run()
 
 
 def _check_no_run_file(teacher: Any) -> None:

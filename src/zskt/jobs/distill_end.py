@@ -10,9 +10,9 @@ from zskt.data import ImageData
 from zskt.devices import Where
 from zskt.distillation.loop import Measure, Played
 from zskt.jobs.distill import Distilled
-from zskt.jobs.evaluate import contenders_of, judge
+from zskt.jobs.evaluate import Evaluation, contenders_of, judge
 from zskt.jobs.task import Task
-from zskt.jobs.verdict import measured, write_verdict
+from zskt.jobs.verdict import Judged, measured, write_verdict
 from zskt.measure.accuracy import Judge, predict
 from zskt.measure.contenders import check_fits
 from zskt.measure.verdict.inverted import seconds_to_invert
@@ -90,6 +90,17 @@ def ended(
     return Distilled(
         played.student, played.networks, source, played.average, played.history, verdict,
         evaluation, out, played.recovered,
+    )  # fmt: skip
+
+
+def of_others(
+    task: Task, played: Played, verdict: Judged, evaluation: Evaluation | None, rank: int
+) -> Distilled:
+    """What a process has that is not the first: the same student, and what the first says of it."""
+    source = source_of(played.networks.get(played.source or "")) or played.memory
+    return Distilled(
+        played.student, played.networks, source, played.average, played.history, verdict,
+        evaluation, task.out, played.recovered, rank,
     )  # fmt: skip
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -17,26 +16,27 @@ from torch import nn
 from zskt.data import ImageData
 from zskt.devices import Where, resolve
 from zskt.distillation.budget import Budget
+from zskt.distillation.launch import company, shared_threads, told_by_first
 from zskt.distillation.loop import Play, Played
 from zskt.distillation.memory import MUCH_MEMORY, estimated_bytes, free_bytes
+from zskt.distillation.places import rank_here
 from zskt.distillation.run import Run
 from zskt.distillation.stopping import Stopped
 from zskt.errors import UserError
 from zskt.images import at_once
 from zskt.jobs.distill import Distilled
-from zskt.jobs.distill_end import ended, seconds_of_end, watching
+from zskt.jobs.distill_end import ended, of_others, seconds_of_end, watching
+from zskt.jobs.distill_folder import open_folder
 from zskt.jobs.distill_settings import settings_of
 from zskt.jobs.loading import data_of, keep_apart
 from zskt.jobs.plan import Plan, busy, fitted, plan_of, trial_of
 from zskt.jobs.task import Task
 from zskt.measure.contenders import check_fits
-from zskt.model_file import Card, load_weights
+from zskt.model_file import load_weights
 from zskt.networks import architecture_of, create
 from zskt.networks.compatibility import check_learns, count_classes
 from zskt.networks.factory import parsed
 from zskt.networks.shrink import shrunk
-from zskt.runs.folder import STUDENT, RunFolder
-from zskt.runs.writer import FolderWriter
 from zskt.teachers.inspection import check_teacher
 from zskt.teachers.teacher import Teacher
 
@@ -49,59 +49,82 @@ TRIAL_SECONDS = 10.0
 def carry_out(
     task: Task, budget: Budget, *, overwrite: bool, results: Path | None, progress: bool
 ) -> Distilled:
-    """Make the networks, play, and judge."""
-    where = resolve(task.run.device, task.run.precision)
+    """Make the networks, play, and judge; with several processes, all do so together."""
+    where = resolve(task.run.device, task.run.precision, *task.run.places)
+    with company(where, _carry_out, replace(task, data=None), None, where):
+        return _carry_out(task, budget, where, overwrite, results, progress)
+
+
+def _carry_out(
+    task: Task, budget: Budget | None, where: Where, overwrite: bool = False,
+    results: Path | None = None, progress: bool = False,
+) -> Distilled:  # fmt: skip
+    """What each process does; only the first decides, measures and writes."""
+    rank = rank_here(where)
+    budget = budget or Budget(task.run)
+    progress = progress and rank == 0
     keep_apart(task.out, task.teacher, task.options.weights, task.init)
     tell: Tell = print if progress else lambda sentence: None
     teacher, student, name = networks_of(task, where, tell)
     if task.resumed and task.length_given:
         tell("From here on the learning rates are those of a run of the new length.")
-    if not task.resumed and not task.length_given:
+    if not task.resumed and not task.length_given and rank == 0:
         task = replace(task, run=_of_fitting_length(task, teacher, student, where, tell))
-    run = budget.run = replace(task.run, precision=where.precision)
-    images = None if task.data is None else data_of(task.data, task.data_dir)
+    several = (where.devices, where.nodes) if where.processes > 1 else (None, None)
+    run = budget.run = replace(
+        task.run, precision=where.precision, devices=several[0], nodes=several[1]
+    )
+    images = None if task.data is None or rank else data_of(task.data, task.data_dir)
     card = replace(teacher.card, architecture=name, arguments=parsed(task.student_arg) or None)
     play = Play(
         method=task.method, run=run, where=where, input_size=card.input_size,
         classes=count_classes(teacher.network, student, card.input_size),
         normalisation=card.normalisation, budget=budget, progress=progress,
     )  # fmt: skip
-    check_memory(task, teacher, student, where, tell)
+    if rank == 0:
+        # Of all processes, and before the others take theirs.
+        check_memory(task, teacher, student, where, tell)
     try:
         if task.out is not None:
             settings = settings_of(task, teacher, student, name, run, where)
-            _open(play, task, card, settings, overwrite)
-        played = _played(play, task, teacher, student, images)
-        return ended(task, played, teacher, card, images, where, results)
+            open_folder(play, task, card, settings, overwrite, rank)
+        played = _played(play, task, teacher, student, images, rank)
+        if rank == 0:
+            judged = ended(task, played, teacher, card, images, where, results)
+            told_by_first((judged.verdict, judged.evaluation))
+            return judged
+        return of_others(task, played, *told_by_first(), rank)
     finally:
         play.writer.release()
 
 
 def rehearsed(task: Task, *, progress: bool) -> Plan:
     """What a new run would take and make: all that it does before its first round, and a trial."""
-    where = resolve(task.run.device, task.run.precision)
+    where = resolve(task.run.device, task.run.precision, *task.run.places)
     keep_apart(task.out, task.teacher, task.options.weights, task.init)
     tell: Tell = print if progress else lambda sentence: None
     teacher, student, _ = networks_of(task, where, tell)
     if task.data is not None:
         check_fits(data_of(task.data, task.data_dir).test, teacher.card)
     check_memory(task, teacher, student, where, tell)
-    trial = trial_of(task, teacher, student, where, TRIAL_SECONDS)
-    plan = plan_of(trial, task.run, where)
-    if task.length_given:
-        return plan
-    return plan_of(trial, fitted(plan, task.run, UNASKED_MINUTES), where)
+    with shared_threads(where):
+        trial = trial_of(task, teacher, student, where, TRIAL_SECONDS)
+        plan = plan_of(trial, task.run, where)
+        if task.length_given:
+            return plan
+        return plan_of(trial, fitted(plan, task.run, UNASKED_MINUTES), where)
 
 
 def _played(
-    play: Play, task: Task, teacher: Teacher, student: nn.Module, images: ImageData | None
-) -> Played:
+    play: Play, task: Task, teacher: Teacher, student: nn.Module, images: ImageData | None,
+    rank: int,
+) -> Played:  # fmt: skip
     """Play to the end, with time left for judging where the clock decides."""
     run, where, budget = play.run, play.where, play.budget
     assert budget is not None
     teacher.network.to(where.device)
     play.measure, seconds_of_look = watching(teacher, images)
-    if run.minutes is not None:
+    if run.minutes is not None and rank == 0:
         budget.reserve = seconds_of_look + seconds_of_end(teacher, student, where)
         if budget.over() and not task.resumed:
             raise UserError(
@@ -187,43 +210,19 @@ def check_memory(
     size = teacher.card.input_size
     made = at_once(getattr(task.method, "image_batch_size", 1), size)
     batch = max(getattr(task.method, "batch_size", 1), made)
-    needed = estimated_bytes(teacher.network, student, size, batch)
+    # Processes of one machine share its memory, unless each has a GPU.
+    sharing = where.devices if where.name == "cpu" else 1
+    micro = task.run.micro_batch
+    needed = sharing * estimated_bytes(teacher.network, student, size, batch, micro)
     if needed > MUCH_MEMORY:
         tell(f"A round needs about {needed / 1e9:.1f} GB, less with a smaller batch size.")
     free = free_bytes(where.device)
     if free is None or needed <= free:
         return
-    fixed = estimated_bytes(teacher.network, student, size, 0)
+    fixed = sharing * estimated_bytes(teacher.network, student, size, 0)
     fits = int(batch * (free - fixed) / max(needed - fixed, 1))
     advice = f"take batches of {fits} images" if fits > 0 else "take a smaller student"
     raise UserError(
         f"a round with {batch} images needs about {needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB "
-        f"are free; {advice}, or another `device`"
+        f"are free; {advice}, a smaller `micro_batch` through the teacher, or another `device`"
     )
-
-
-def _open(play: Play, task: Task, card: Card, settings: dict[str, Any], overwrite: bool) -> None:
-    """Let a play write to a folder, and go on from what is there."""
-    assert task.out is not None
-    folder = RunFolder(task.out)
-    play.writer = FolderWriter(
-        folder, card, settings, play.normalisation, resumed=task.resumed, overwrite=overwrite,
-        log_to=task.log_to,
-    )  # fmt: skip
-    play.memories = folder.memories
-    if folder.holds_run:
-        play.writer.hold()
-    if not task.resumed:
-        return
-    play.saved = folder.state()
-    done = play.saved["round"] if play.saved else 0
-    whole = (folder.path / STUDENT).exists()
-    if play.saved and play.run.until and play.run.until < done + (not whole):
-        raise UserError(f"{folder.path} is already at round {done}; give a later `until`")
-    if play.saved and task.length_given:
-        budget = Budget(play.run)
-        budget.resume(done, play.saved["seconds"])
-        if budget.over():
-            spent = f"{done} rounds and {play.saved['seconds'] / 60:.1f} minutes"
-            raise UserError(f"{folder.path} has had {spent}; give more `rounds` or `minutes`")
-    folder.rewind(done)

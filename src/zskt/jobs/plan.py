@@ -37,10 +37,12 @@ class Plan(Result):
     seconds: float
     """Of the run."""
     seconds_of_round: float
+    """Of one process, without what several need to average their gradients."""
+    processes: int
     images_made: int
-    """In a round, each counted once."""
+    """In a round, each counted once, by all processes."""
     images_seen: int
-    """By the student, in a round."""
+    """By the student, in a round, in all processes."""
     memory_bytes: int
     """The most that the trial held."""
     peak: float
@@ -56,12 +58,16 @@ class Plan(Result):
         where = self.device if self.threads is None else f"{self.device}, threads: {self.threads}"
         took = f"A round takes {self.seconds_of_round:.3g} s on {where}"
         gigabytes = self.memory_bytes / 1e9
+        many = f", all {self.processes} processes together" if self.processes > 1 else ""
         # What a process holds before it has done anything is counted too.
-        return [
-            f"About {_length(self.seconds)} for {self.rounds:,} rounds: {images}.",
-            f"{took}: {self.images_made:,} images made, {self.images_seen:,} taught from.",
+        lines = [
+            f"About {_length(self.seconds)} for {self.rounds:,} rounds: {images}{many}.",
+            f"{took}: {self.images_made:,} images made, {self.images_seen:,} taught from{many}.",
             f"Memory: up to {gigabytes:.1f} GB in the trial, libraries included.",
         ]
+        if many:
+            lines.append("The trial was of one process; averaging gradients comes on top.")
+        return lines
 
     def of_minutes(self, minutes: float) -> str:
         """What so many minutes would buy."""
@@ -105,8 +111,9 @@ def plan(
     if not 0 <= seconds < float("inf"):
         raise UserError(f"`seconds` must be zero or above, not {seconds}")
     options.check(teacher)
-    where = resolve(run.device, run.precision)
+    where = resolve(run.device, run.precision, *run.places)
 
+    from zskt.distillation.launch import shared_threads
     from zskt.jobs.distill_run import networks_of
     from zskt.jobs.task import Task
     from zskt.results import write_result
@@ -118,8 +125,9 @@ def plan(
     )  # fmt: skip
     tell = print if progress else lambda sentence: None
     loaded, made, _ = networks_of(task, where, tell)
-    trial = trial_of(task, loaded, made, where, seconds)
-    planned = plan_of(trial, task.run, where)
+    with shared_threads(where):
+        trial = trial_of(task, loaded, made, where, seconds)
+        planned = plan_of(trial, task.run, where)
     if results is not None:
         write_result(
             None, results, seeds=[run.seed], settings=task.settings(), seconds=trial.seconds,
@@ -138,7 +146,7 @@ def trial_of(task: Any, teacher: Any, student: Any, where: Where, seconds: float
     classes = count_classes(network, student, card.input_size)
     return tried(
         task.method, network, student, where, input_size=card.input_size, classes=classes,
-        normalisation=card.normalisation, seconds=seconds,
+        normalisation=card.normalisation, micro_batch=task.run.micro_batch, seconds=seconds,
     )  # fmt: skip
 
 
@@ -167,7 +175,8 @@ def plan_of(trial: Trial, run: Run, where: Where) -> Plan:
     return Plan(
         device=where.name, threads=torch.get_num_threads() if where.name == "cpu" else None,
         minutes=run.minutes, rounds=rounds, seconds=length, seconds_of_round=trial.seconds,
-        images_made=trial.images_made, images_seen=trial.images_seen,
+        processes=where.processes, images_made=trial.images_made * where.processes,
+        images_seen=trial.images_seen * where.processes,
         memory_bytes=trial.memory_bytes, peak=peak, rows=rows,
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from zskt.distillation.places import started_by_torchrun
 from zskt.distillation.run import Run
 from zskt.distillation.session import Method
 from zskt.errors import UserError
@@ -96,6 +97,8 @@ def _task(
     if not all(isinstance(value, int | float | None) for value in numbers.values()):
         raise TypeError(numbers)
     own = Run(**settings["run"])
+    # What torchrun started counts for more than what the run had before.
+    devices, nodes = started_by_torchrun() or (own.devices, own.nodes)
     method = method_class(settings["method"])
     check_kinds(settings["method_settings"], method())
     if run.has_length:
@@ -105,7 +108,10 @@ def _task(
         student_arg=tuple(f"{name}={value!r}" for name, value in arguments.items()),
         init=Path(init) if init else None, out=path,
         method=method(**settings["method_settings"]),
-        run=replace(own, until=run.until, device=run.device),
+        run=replace(
+            own, until=run.until, device=run.device, devices=run.devices or devices,
+            nodes=run.nodes or nodes, micro_batch=run.micro_batch or own.micro_batch,
+        ),
         data=settings["data"],
         data_dir=data_dir if data_dir != Path("data") else Path(settings["data_dir"]),
         digest=settings["teacher_sha256"], resumed=True,

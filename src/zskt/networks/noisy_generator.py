@@ -47,6 +47,8 @@ class NoisyGenerator(nn.Module):
         self.bn = nn.BatchNorm1d(length)
         groups = -(-batch_size // GROUP)
         self.noisy = nn.Parameter(torch.randn(groups, length, hidden))
+        # Noise, if trained: of several processes each has its own.
+        self.noisy.is_noise = True  # ty: ignore
         self.generator = Generator(output_size, hidden, width, bounds=bounds)
 
     def forward(self, labels: Int64[Tensor, " batch"]) -> Images:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from zskt.chunks import in_chunks
 from zskt.distillation.session import Session
 from zskt.losses import full_precision
 from zskt.modes import evaluating, frozen
@@ -43,6 +44,10 @@ class ImageLoss:
         loss = self.target * F.cross_entropy(full_precision(logits), labels)
         loss = loss + self.prior * distance
         if weight:
-            with frozen(self.student), evaluating(self.student):
-                loss = loss - weight * disagreement(logits, self.student(images))
+            (answer,) = in_chunks(self.teacher.teacher, self._student, images)
+            loss = loss - weight * disagreement(logits, answer)
         return loss, distance
+
+    def _student(self, images: Images) -> tuple[Tensor, ...]:
+        with frozen(self.student), evaluating(self.student):
+            return (self.student(images),)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zskt.chunks import in_chunks
 from zskt.taps import tappable, tapped
 
 Images = Float[Tensor, "batch channels height width"]
@@ -29,6 +30,10 @@ class LastLayer:
         self, images: Images
     ) -> tuple[Float[Tensor, "batch classes"], Float[Tensor, "batch _"]]:
         """Logits and features."""
+        logits, features = in_chunks(self.network, self._seen, images)
+        return logits, features
+
+    def _seen(self, images: Images) -> tuple[Tensor, ...]:
         with tapped(self.layers, inputs=True) as inputs:
             logits = self.network(images)
         features = [inputs[layer].flatten(1) for layer in self.layers if layer in inputs]

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from zskt.chunks import in_chunks
 from zskt.distillation.session import Session
 from zskt.losses import full_precision
 from zskt.modes import evaluating
@@ -68,9 +69,14 @@ class StageFeatures:
 
     def of_teacher(self, images: Images) -> tuple[Tensor, list[Tensor]]:
         """Its logits and the outputs of its stages."""
-        with tapped(self.theirs) as outputs:
-            logits = self.teacher(images)
-        return logits, [outputs[module] for module in self.theirs]
+
+        def seen(images: Images) -> tuple[Tensor, ...]:
+            with tapped(self.theirs) as outputs:
+                logits = self.teacher(images)
+            return logits, *[outputs[module] for module in self.theirs]
+
+        logits, *stages = in_chunks(self.teacher, seen, images)
+        return logits, stages
 
     def of_student(self, images: Images) -> tuple[Tensor, list[Tensor]]:
         """Its logits and the outputs of its stages."""

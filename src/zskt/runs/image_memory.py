@@ -6,7 +6,7 @@ goes where only images lie that the checkpoint has already forgotten.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from zskt.errors import UserError
 from zskt.images import Normalisation
 
+Pixels = UInt8[Tensor, "count channels height width"]
 UNKNOWN = 2.0
 """Where the normalisation is not known, pixels are taken to lie so many spreads around zero."""
 MOST = 50_000
@@ -32,6 +33,7 @@ class ImageMemory:
         input_size: channels, height and width.
         normalisation: of the images that are given and taken.
         most: how many are kept; fewer if they would take more than `MOST_BYTES`.
+        gather: makes those of all processes of those of this one.
     """
 
     def __init__(
@@ -40,8 +42,10 @@ class ImageMemory:
         input_size: tuple[int, int, int],
         normalisation: Normalisation | None = None,
         most: int = MOST,
+        gather: Callable[[Pixels], Pixels] = lambda pixels: pixels,
     ):
         self.file = file
+        self._gather = gather
         self.input_size = input_size
         self._size = torch.Size(input_size).numel()
         self.most = max(1, min(most, MOST_BYTES // self._size))
@@ -60,11 +64,11 @@ class ImageMemory:
         return min(self._count, self.most)
 
     def add(self, images: Float[Tensor, "count channels height width"]) -> None:
-        """Keep normalised images, rounded to the 256 values of a pixel."""
+        """Keep normalised images of every process, rounded to the 256 values of a pixel."""
         shares = (images.detach().float().cpu() - self._low) / self._range
-        self._keep((shares.clamp(0, 1) * 255).round().to(torch.uint8))
+        self._keep(self._gather((shares.clamp(0, 1) * 255).round().to(torch.uint8)))
 
-    def _keep(self, pixels: UInt8[Tensor, "count channels height width"]) -> None:
+    def _keep(self, pixels: Pixels) -> None:
         """Keep images as they are stored."""
         pixels = pixels[-self.most :]
         end = self._count + len(pixels)
