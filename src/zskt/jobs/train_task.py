@@ -46,7 +46,8 @@ class TrainTask:
     resumed: bool = False
 
     def __post_init__(self):
-        check_settings(self, "save_seconds")
+        # How many images of a class there are, the data will say.
+        check_settings(self, "save_seconds", "per_class")
 
     def settings(self) -> dict[str, Any]:
         """The settings of a run, save for those that need the data or the teacher."""
