@@ -35,6 +35,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
         UserError: if the disk is full or the folder is not writable; no part of it is left.
     """
     data = content.encode() if isinstance(content, str) else content
+    if not path.name:
+        raise UserError(f"{path} is a folder; give a file")
     remove_leftovers(path.parent)
     mark = f"{_machine()}-{os.getpid()}-{token_hex(4)}"
     temporary = path.with_name(f".{path.name}.{mark}{TEMPORARY}")

@@ -63,6 +63,11 @@ def check_learns(student: nn.Module, input_size: tuple[int, int, int]) -> None:
     for name, each in weights.items():
         if each.dtype not in WIDTHS:
             raise UserError(f"the student's {name} is {each.dtype}; give the student as float32")
+    for name, each in student.named_buffers():
+        if any(
+            step == 0 and side > 1 for step, side in zip(each.stride(), each.shape, strict=True)
+        ):
+            raise UserError(f"the student's {name} has numbers that lie on each other; clone() it")
     for name, each in student.state_dict().items():
         if not isinstance(each, torch.Tensor):
             kind = type(each).__name__
@@ -100,7 +105,7 @@ def count_logits(role: str, network: nn.Module, input_size: tuple[int, int, int]
     except (Exception, SystemExit) as error:
         by = size_in_words(input_size)
         raise UserError(f"the {role} cannot take {by} images: {first_line(error)}") from error
-    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != 2:
+    if not_plain(logits) is not None or logits.ndim != 2 or len(logits) != 2:
         raise UserError(f"the {role} does not map images to logits (batch, classes)")
     if logits.shape[1] < 2:
         raise UserError(f"the {role} has one logit; give a network with one for each class")

@@ -51,7 +51,7 @@ def read_onnx(file: Path) -> LoadedNetwork:
     if kind.elem_type != onnx.TensorProto.FLOAT:
         other = onnx.TensorProto.DataType.Name(kind.elem_type).lower()
         raise UserError(f"{file} takes {other} images; export it to take 32-bit floats")
-    shape = [dimension.dim_value or None for dimension in kind.shape.dim]
+    shape = [max(dimension.dim_value, 0) or None for dimension in kind.shape.dim]
     if len(shape) != 4:
         raise UserError(f"{file} takes {len(shape)} dimensions; export it to take images alone")
     _fold_identities(model.graph)
