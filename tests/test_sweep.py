@@ -326,6 +326,7 @@ def test_in_sequence_nothing_else_is_asked_for(tmp_path, capsys):
     assert capsys.readouterr().out == "a: run 1 of 2\nb: run 2 of 2\n"
 
 
+@pytest.mark.cluster
 def test_on_a_cluster_a_killed_run_ends_as_if_nothing_had_happened(tmp_path, monkeypatch):
     """A worker is killed in the middle of a run, on a real cluster; another run diverges."""
     pytest.importorskip("ray")
