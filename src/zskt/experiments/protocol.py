@@ -33,8 +33,7 @@ class Grid:
     teachers: tuple[str, ...] = ("wrn-16-1", "wrn-40-1", "wrn-16-2", "resnet-20", *NORMS)
     students: tuple[str, ...] = ("wrn-16-1", "wrn-40-1", "wrn-16-2", "resnet-20", *NORMS)
     method: str = "zskt"
-    """By Adam and by logits alone, which suits every pair: not every two networks have stages that
-    match, and students of timm diverge at the rates that `replay` has for SGD."""
+    """It teaches by logits alone: not every two networks have stages that match."""
     changes: tuple[tuple[str, Any], ...] = ()
     """Settings of the method that differ from the protocol's, or of another from its defaults."""
     rounds: int = 8000
