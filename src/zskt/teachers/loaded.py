@@ -4,9 +4,9 @@ from typing import NamedTuple, get_args
 
 from torch import nn
 
+from zskt.card import Card, check_card, frozen
 from zskt.errors import read_from
 from zskt.images import Pixels
-from zskt.model_file import Card, check_card, frozen
 
 ABOUT = "zskt"
 """Under this name our exports keep, as JSON, the facts of `LoadedNetwork`."""
