@@ -27,7 +27,6 @@ from zskt import ZSKT
 from zskt.devices import Where, resolve, settled
 from zskt.distillation.loop import make_fabric
 from zskt.distillation.session import Session
-from zskt.errors import first_line
 from zskt.measure.peak import peak_of
 from zskt.networks import Generator, WideResNet
 from zskt.results import write_result
@@ -149,7 +148,9 @@ def main(words: Sequence[str] | None = None) -> None:
                 rounds = make((copy.deepcopy(teacher), copy.deepcopy(student)), asked, where)
                 rows.append(measured(name, rounds, where, share, peaks[where.precision]))
         except Exception as error:
-            rows.append({"operation": name, "error": first_line(error)})
+            rows.append(
+                {"operation": name, "error": (str(error).splitlines() or [type(error).__name__])[0]}
+            )
         print(rows[-1], flush=True)
     if asked.out:
         settings = {"pair": asked.pair, "batch_size": asked.batch_size, "tiny": asked.tiny}
