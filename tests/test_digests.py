@@ -1,5 +1,8 @@
 """Runs give the numbers that they gave before the house was rebuilt, bit for bit where they can.
 
+What has since changed the order of sums alone is taken out here (`benchmarks/changes.py`): bits
+that are the same without it say that nothing else has changed them.
+
 `data/digests.json` was written by version 0.1 (commit b360ed5), one thread, float32: digests of the
 networks and the losses of rounds 1 and 5. On the processor and torch that wrote it the bits must be
 the same; other processors add in another order, so there the first numbers must be near.
@@ -14,6 +17,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import changes
 from players import zskt
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +32,13 @@ DISTILLATIONS = {
     "pub": ("--method", "zskt"),
     "demo": ("--method", "zskt", "--fresh-noise", "--attention", 0, "--generator-width", 64),
 }
+
+
+@pytest.fixture(autouse=True)
+def sums_in_the_order_of_then(monkeypatch):
+    monkeypatch.setattr("zskt.measure.beliefs.curves.inference_form", lambda network, _: network)
+    with changes.taken_out(changes.ALL):
+        yield
 
 
 def digest(file):
