@@ -34,6 +34,9 @@ BASE: dict[str, tuple[str, ...]] = {
     "inspect": (T, "--student", "lenet"),
     "noise-predictions": (T, "--out", "o", "--images", "8"),
     "list": (),
+    # These two have nothing to work with: the one is not to make runs, the other not to send any.
+    "sweep": ("none.toml",),
+    "push": ("none", "somebody/something"),
 }  # fmt: skip
 """Words with which a command works, and soon ends."""
 NUMBERS = (

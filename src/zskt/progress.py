@@ -3,12 +3,15 @@
 import sys
 import time
 from datetime import timedelta
+from math import inf
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+LONGEST = 1e11
+"""Seconds that are told; above it nobody waits."""
 PLAIN_EVERY_SECONDS = 10.0
 WIDTH_WITH_BAR = 120
 SHOWN = ("loss", "accuracy", "agreement")
@@ -76,7 +79,8 @@ class ProgressLine:
             return
         elapsed = max(time.monotonic() - self.started, 1e-9)
         behind = share - self.start_share
-        left = timedelta(seconds=round(elapsed * (1 - share) / behind)) if behind > 0 else "?"
+        rest = elapsed * (1 - share) / behind if behind > 0 else inf
+        left = timedelta(seconds=round(rest)) if rest < LONGEST else "?"
         values = (f"{_short(name)} {value:.3g}" for name, value in self.facts.items())
         count = f"{done:,}" if self.total is None else f"{done:,}/{self.total:,}"
         rate = f"{(done - self.start) / elapsed:.3g}/s"

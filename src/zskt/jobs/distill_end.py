@@ -9,6 +9,7 @@ from torch import nn
 from zskt.data import ImageData
 from zskt.devices import Where
 from zskt.distillation.loop import Measure, Played
+from zskt.errors import UserError
 from zskt.jobs.distill import Distilled
 from zskt.jobs.evaluate import Evaluation, contenders_of, judge
 from zskt.jobs.task import Task
@@ -19,6 +20,7 @@ from zskt.measure.verdict.inverted import seconds_to_invert
 from zskt.model_file import Card
 from zskt.results import write_result
 from zskt.runs.folder import AVERAGE, RESULT, STUDENT, VERDICT, RunFolder
+from zskt.runs.rows import images_seen
 from zskt.runs.source import read_past_source, source_of
 from zskt.teachers.teacher import Teacher
 
@@ -61,12 +63,14 @@ def ended(
     results: Path | None,
 ) -> Distilled:
     """Judge what was made and write what is to be left; a run with a result counts as finished."""
+    if not played.history:
+        raise UserError(f"the metrics of {task.out} are damaged; start the run anew")
     out, home = task.out, next(played.student.parameters()).device
     source = source_of(played.networks.get(played.source or "")) or played.memory
     past = read_past_source(RunFolder(out)) if out else None
     verdict = measured(
         teacher.network, played.student, card, where, source=source, past=past,
-        average=played.average, seen=played.history[-1]["images_seen"],
+        average=played.average, seen=images_seen(played.history),
     )  # fmt: skip
     if out is not None:
         write_verdict(out / VERDICT, verdict, out, where)

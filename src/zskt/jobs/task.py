@@ -96,6 +96,8 @@ def _task(
     numbers = {**settings["run"], "device": None, "precision": None}
     if not all(isinstance(value, int | float | None) for value in numbers.values()):
         raise TypeError(numbers)
+    if not isinstance(settings["data"], str | None):
+        raise TypeError(settings["data"])
     own = Run(**settings["run"])
     # What torchrun started counts for more than what the run had before.
     devices, nodes = started_by_torchrun() or (own.devices, own.nodes)

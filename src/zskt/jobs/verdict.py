@@ -76,6 +76,7 @@ def verdict(
 
     from zskt.model_file import load, read_classifier_card
     from zskt.runs.folder import AVERAGE, STUDENT, RunFolder
+    from zskt.runs.rows import images_seen
     from zskt.runs.source import read_past_source, read_source
 
     taught = teacher_of_finished(run, teacher, allow_code=allow_code)
@@ -86,7 +87,7 @@ def verdict(
     judged = measured(
         taught.network, load(student, allow_code=allow_code), card, where,
         source=read_source(folder), past=read_past_source(folder), images=images,
-        seen=folder.metrics()[-1].get("images_seen", 0),
+        seen=images_seen(folder.metrics()),
         average=load(average, allow_code=allow_code) if average.is_file() else None,
     )  # fmt: skip
     if results is not None:

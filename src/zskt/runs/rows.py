@@ -28,3 +28,9 @@ def read_rows(file: Path, *, until: int | None = None) -> list[dict[str, Any]]:
         if until is None or number_of(row) <= until:
             rows.append(row)
     return rows
+
+
+def images_seen(rows: list[dict[str, Any]]) -> float:
+    """Images that the student has learnt from, as the last row has it; 0 where it has nothing."""
+    seen = rows[-1].get("images_seen") if rows else None
+    return seen if isinstance(seen, int | float) else 0
