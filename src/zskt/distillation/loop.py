@@ -143,7 +143,7 @@ class Play:
             seed=self.run.seed, fabric=fabric, normalisation=self.normalisation,
             memories=self.memories, tell=line.say, saved=self.recovery.saved,
         )  # fmt: skip
-        session.rate_factor = self.recovery.rate_factor
+        session.rate_factor, session.clip = self.recovery.rate_factor, self.recovery.clip
         return session, MovingAverage(session, self.run.average_over)
 
     def _play(

@@ -61,7 +61,7 @@ class Session:
         normalisation: the teacher's; None if it is not known.
         progress: share of the run that lies behind, from 0 to below 1, set before each round;
             schedules are arithmetic on it.
-        rate_factor: of all learning rates; below 1 in a run whose numbers broke (recovery.py).
+        rate_factor, clip: of all steps in a run whose numbers broke (recovery.py).
         counts: images and seconds so far.
         networks: the further networks that the method trains, by name.
         random: draws on the CPU whatever a method decides by chance; its state is saved.
@@ -92,6 +92,7 @@ class Session:
         self.normalisation = normalisation
         self.progress = 0.0
         self.rate_factor = 1.0
+        self.clip: float | None = None
         self.networks: dict[str, nn.Module] = {}
         self._makers: dict[str, Callable[[], nn.Module]] = {}
         self.source: str | None = None
@@ -214,7 +215,7 @@ class Session:
         if self.fabric.world_size > 1:
             for parameter in (each for each in adjusted if each.grad is not None):
                 parameter.grad = self.fabric.all_reduce(parameter.grad, reduce_op="mean")
-        if clip is not None:
+        if (clip := clip or self.clip) is not None:
             nn.utils.clip_grad_norm_(adjusted, clip)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * self.rate_factor * group.get("scale", 1.0)
