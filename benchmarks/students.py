@@ -2,7 +2,7 @@
 
     uv run python benchmarks/students.py --out results/students-bf16.json
 
-A few rounds of our method with settings that make them short; the teacher knows the digits scans,
+A few rounds of a method with settings that make them short; the teacher knows the digits scans,
 enlarged to three channels of 32x32 pixels. What is asked is not how good the student becomes but
 whether its numbers stay finite, and whether its loss goes down as far in both precisions.
 """
@@ -21,6 +21,7 @@ import zskt
 from zskt.data import ImageData, Split
 from zskt.devices import Where
 from zskt.errors import DivergedError
+from zskt.methods.dafl import DAFL
 from zskt.methods.replay import Replay
 from zskt.model_file import parameters
 from zskt.results import write_result
@@ -32,9 +33,13 @@ STUDENTS = (
     "timm:mobilenetv2_035", "timm:mobilenetv3_small_050", "timm:efficientnet_lite0",
     "torchvision:shufflenet_v2_x0_5", "timm:regnetx_002", "timm:convnext_atto",
 )  # fmt: skip
-METHOD = Replay(
-    batch_size=32, image_batch_size=32, generator_width=16, generator_steps=2, replays=4
-)
+METHODS = {
+    "replay": Replay(
+        batch_size=32, image_batch_size=32, generator_width=16, generator_steps=2, replays=4
+    ),
+    "dafl": DAFL(batch_size=16, student_steps=4),
+}
+"""Ours, which clips gradients, and one that does not."""
 
 
 def enlarged() -> ImageData:
@@ -59,17 +64,21 @@ def taught(where: Where, steps: int) -> Any:
     return zskt.load_teacher(network, input_size=SIZE, mean=data.mean, std=data.std)
 
 
-def played(teacher: Any, name: str, precision: Any, rounds: int) -> dict[str, Any]:
+def played(
+    teacher: Any, name: str, precision: Any, rounds: int, recoveries: int, method: str
+) -> dict[str, Any]:
     """What a few rounds show of a student."""
-    run = zskt.Run(rounds=rounds, device="cpu", precision=precision, record_every=1)
+    run = zskt.Run(
+        rounds=rounds, device="cpu", precision=precision, record_every=1, recoveries=recoveries
+    )
     torch.manual_seed(0)
     student = zskt.create(name, classes=10, input_size=SIZE)
     row: dict[str, Any] = {"student": name, "parameters": parameters(student)}
     row["bits"] = 16 if precision == "bf16" else 32
     try:
-        result = zskt.distill(teacher, student, method=METHOD, run=run, progress=False)
+        result = zskt.distill(teacher, student, method=METHODS[method], run=run, progress=False)
     except DivergedError as error:
-        return {**row, "broken": error.broken}
+        return {**row, "times_broken": recoveries + 1, "ended_by": error.broken}
     losses = [each["student_loss"] for each in result.history]
     few = max(1, rounds // 10)
     row |= {"first_loss": sum(losses[:few]) / few, "last_loss": sum(losses[-few:]) / few}
@@ -80,6 +89,8 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--students", nargs="+", default=STUDENTS)
+    parser.add_argument("--method", choices=METHODS, default="replay")
+    parser.add_argument("--recoveries", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--teacher-steps", type=int, default=100)
     parser.add_argument("--out", type=Path, help="a file for the result as JSON")
@@ -95,10 +106,13 @@ def main(words: Sequence[str] | None = None) -> None:
     rows = []
     for name in asked.students:
         for precision in ("bf16", "32"):
-            rows.append(played(teacher, name, precision, asked.rounds))
+            rows.append(
+                played(teacher, name, precision, asked.rounds, asked.recoveries, asked.method)
+            )
             print(rows[-1], flush=True)
             if asked.out:
-                settings = {**asdict(METHOD), "rounds": asked.rounds, "input_size": SIZE}
+                settings = {**asdict(METHODS[asked.method]), "input_size": SIZE}
+                settings |= {"rounds": asked.rounds, "recoveries": asked.recoveries}
                 write_result(
                     asked.out, seeds=[0], settings=settings, rows=rows, device="cpu",
                     seconds=time.monotonic() - start,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import zskt
-from players import SIZE, TIMES, quick, same_weights
+from players import SIZE, TIMES, make_session, quick, same_weights
 from zskt.distillation.stopping import StopRequest
 from zskt.errors import DivergedError
 from zskt.methods.noise import Noise
@@ -137,6 +137,22 @@ def test_without_a_folder_it_goes_back_to_what_is_in_memory(tmp_path, teacher):
     assert [each["back_to"] for each in memory.recovered] == [4, 4]
     assert same_weights(there.student, memory.student)
     assert without_times(there.history) == without_times(memory.history)
+
+
+def test_steps_are_shorter_and_gradients_clipped_after_it(teacher, student):
+    session = make_session(teacher, student)
+    sgd = session.sgd("sgd", student, weight_decay=0)
+    session.ready()
+    weight = student.head.weight
+    lengths = []
+    for factor, clip, own in ((1.0, None, None), (0.5, 2.0, None), (1.0, 2.0, 3.0)):
+        session.rate_factor, session.clip = factor, clip
+        before = weight.detach().clone()
+        sgd.state.clear()
+        session.descend(7 * weight.sum() / weight.numel() ** 0.5, sgd, 0.1, own)
+        lengths.append((weight.detach() - before).norm().item())
+    # Nesterov's first step is 1.9 times as long as the gradient.
+    assert lengths == pytest.approx([1.9 * 0.1 * each for each in (7, 0.5 * 2, 3)], rel=1e-3)
 
 
 def test_after_the_last_recovery_the_run_ends(tmp_path, teacher):

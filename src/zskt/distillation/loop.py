@@ -146,7 +146,7 @@ class Play:
             memories=self.memories, sync_batch_norm=self.run.sync_batch_norm,
             micro_batch=self.run.micro_batch, tell=line.say, saved=self.recovery.saved,
         )  # fmt: skip
-        session.rate_factor = self.recovery.rate_factor
+        session.rate_factor, session.clip = self.recovery.rate_factor, self.recovery.clip
         return session, MovingAverage(session, self.run.average_over)
 
     def _play(

@@ -3,6 +3,7 @@
     a loss or a weight is no longer finite
         put back the last checkpoint, or how it all began
         halve the rate factor, by which session.descend multiplies every learning rate
+        clip gradients there from now on, if the method does not
         go on as a run that was stopped there
 
 A method knows nothing of it. What was done is part of the saved state, so a run that is resumed
@@ -21,6 +22,10 @@ from zskt.distillation.round import Round
 from zskt.distillation.session import Session
 from zskt.errors import DivergedError
 from zskt.runs.writer import Writer
+
+CLIP = 5.0
+"""Largest norm of a gradient from then on: what the two methods have that clip always. Half a rate
+is still far too much where gradients are thousands, as in MobileNets on small batches."""
 
 
 class Recovery:
@@ -59,6 +64,11 @@ class Recovery:
         return 0.5 ** len(self.made)
 
     @property
+    def clip(self) -> float | None:
+        """The largest norm of a gradient, where a method sets none."""
+        return CLIP if self.made else None
+
+    @property
     def round(self) -> int:
         """The round to go on from."""
         return self.saved["round"] if self.saved else 0
@@ -95,8 +105,8 @@ class Recovery:
         self._writer.rewind(self.round)
         return (
             f"In round {number} {error.broken} was no longer finite: the run goes on from round "
-            f"{self.round} with {self.rate_factor:g} times its learning rates. It may do so "
-            f"{self._most - len(self.made)} more times."
+            f"{self.round} with {self.rate_factor:g} times its learning rates and gradients of at "
+            f"most norm {CLIP:g}. It may do so {self._most - len(self.made)} more times."
         )
 
 

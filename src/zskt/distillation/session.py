@@ -64,7 +64,7 @@ class Session:
         normalisation: the teacher's; None if it is not known.
         progress: share of the run that lies behind, from 0 to below 1, set before each round;
             schedules are arithmetic on it.
-        rate_factor: of all learning rates; below 1 in a run whose numbers broke (recovery.py).
+        rate_factor, clip: of all steps in a run whose numbers broke (recovery.py).
         counts: images and seconds so far.
         networks: the further networks that the method trains, by name.
         random: draws on the CPU whatever a method decides by chance; its state is saved.
@@ -98,6 +98,7 @@ class Session:
         self.normalisation = normalisation
         self.progress = 0.0
         self.rate_factor = 1.0
+        self.clip: float | None = None
         self.networks: dict[str, nn.Module] = {}
         self._makers: dict[str, Callable[[], nn.Module]] = {}
         self.source: str | None = None
@@ -214,7 +215,7 @@ class Session:
         optimizer.zero_grad()
         self.fabric.backward(loss)
         adjusted = [each for group in optimizer.param_groups for each in group["params"]]
-        self.processes.average_gradients(adjusted, clipped=clip is not None)
+        self.processes.average_gradients(adjusted, clipped=(clip := clip or self.clip) is not None)
         if clip is not None:
             nn.utils.clip_grad_norm_(adjusted, clip)
         for group in optimizer.param_groups:
