@@ -32,6 +32,7 @@ from zskt.distillation.session import Method, PlayersMade, Round, Session
 from zskt.distillation.stopping import Stopped, StopRequest, stop_request
 from zskt.errors import DivergedError
 from zskt.images import Normalisation
+from zskt.networks.strides import fitting_strides
 from zskt.progress import ProgressLine
 from zskt.runs.image_memory import ImageMemory
 from zskt.runs.writer import NullWriter, Writer
@@ -114,7 +115,10 @@ class Play:
         cuda = [fabric.device] if fabric.device.type == "cuda" else []
         end = self.run.until or self.run.total_rounds
         line = ProgressLine("rounds", end, budget.round, shown=self.progress)
-        with torch.random.fork_rng(cuda), settled(self.where), stop_request() as stop, line:
+        with (
+            torch.random.fork_rng(cuda), settled(self.where), stop_request() as stop, line,
+            fitting_strides(student, self.input_size, self.where),
+        ):  # fmt: skip
             try:
                 while True:
                     session, average = self._session(teacher, student, fabric, line)

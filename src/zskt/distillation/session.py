@@ -19,7 +19,7 @@ from torch.optim import SGD, Adam, Optimizer
 
 from zskt.chunks import InChunks
 from zskt.distillation.counts import Counts
-from zskt.distillation.processes import Processes
+from zskt.distillation.processes import Processes, is_own
 from zskt.distillation.round import Round as Round
 from zskt.distillation.streams import Streams
 from zskt.errors import NOT_MEANT, UserError, read_from
@@ -215,9 +215,13 @@ class Session:
         optimizer.zero_grad()
         self.fabric.backward(loss)
         adjusted = [each for group in optimizer.param_groups for each in group["params"]]
-        self.processes.average_gradients(adjusted, clipped=(clip := clip or self.clip) is not None)
+        self.processes.average_gradients(adjusted, clipped=clip is not None)
         if clip is not None:
             nn.utils.clip_grad_norm_(adjusted, clip)
+        elif self.clip is not None:
+            # Images are a process's own, and what they have is no measure for all.
+            shared = [each for each in adjusted if not is_own(each)]
+            nn.utils.clip_grad_norm_(shared, self.clip)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * self.rate_factor * group.get("scale", 1.0)
         optimizer.step()

@@ -26,6 +26,7 @@ from zskt.measure.contenders import check_fits
 from zskt.model_file import Card, load, load_weights, write_network
 from zskt.networks import create
 from zskt.networks.compatibility import check_learns, count_logits
+from zskt.networks.strides import fitting_strides
 from zskt.progress import ProgressLine
 from zskt.reports.finish import finish
 from zskt.results import write_result
@@ -63,7 +64,8 @@ def carry_out(task: TrainTask, *, overwrite: bool, results: Path | None, progres
     try:
         spent = _open(folder, task, training, settings, where, overwrite=overwrite)
         start -= spent
-        _learn(training, network, images, task, folder, start, progress)
+        with fitting_strides(network, images.input_size, where):
+            _learn(training, network, images, task, folder, start, progress)
         card = Card(
             architecture=task.network, arguments=dict(task.arguments) or None,
             input_size=images.input_size, classes=images.classes, mean=images.mean, std=images.std,
