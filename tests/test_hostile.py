@@ -15,6 +15,7 @@ from campaigns.players import source
 from players import zskt
 from zskt.model_file import Card, write_network
 from zskt.networks import create
+from zskt.progress import ProgressLine
 
 SIZE = (1, 8, 8)
 TEACHERS = {
@@ -148,3 +149,10 @@ def test_a_disk_too_full_for_the_sentence(monkeypatch):
 
     monkeypatch.setattr(sys, "stderr", Full())
     assert zskt("distill") == 2
+
+
+def test_a_run_of_centuries_tells_how_long(capsys):
+    line = ProgressLine("rounds", 2**63 - 1, shown=True)
+    with line:
+        line.advance(1)
+    assert "centuries left" in capsys.readouterr().err
