@@ -157,24 +157,19 @@ def prepared(base: Path) -> tuple[list[Scenario], dict[str, int], dict[str, floa
     if not (base / "teacher.safetensors").exists():
         honest_files(base)
     known, about = scenarios(base), base / "about.json"
-    if not about.exists():
-        counts, seconds = {}, {}
-        for scenario in known:
-            folder, counted = base / scenario.name, base / "count"
-            placed(scenario, base, folder)
-            strike = Strikes(folder, None, strikes.kill)
-
-            ended = run(
-                scenario.words, folder, strike.arm,
-                done=partial(_count, strike, counted),
-            )  # fmt: skip
-            if ended.code:
-                raise RuntimeError(f"{scenario.name}: {ended.output}")
-            counts[scenario.name] = int(counted.read_text())
-            seconds[scenario.name] = ended.cpu_seconds
-            print(scenario.name, counts[scenario.name], round(ended.cpu_seconds, 2), flush=True)
+    counts, seconds = json.loads(about.read_text()) if about.exists() else ({}, {})
+    for scenario in (each for each in known if each.name not in counts):
+        folder, counted = base / scenario.name, base / "count"
+        placed(scenario, base, folder)
+        strike = Strikes(folder, None, strikes.kill)
+        ended = run(scenario.words, folder, strike.arm, done=partial(_count, strike, counted))
+        if ended.code:
+            raise RuntimeError(f"{scenario.name}: {ended.output}")
+        counts[scenario.name] = int(counted.read_text())
+        seconds[scenario.name] = ended.cpu_seconds
+        print(scenario.name, counts[scenario.name], round(ended.cpu_seconds, 2), flush=True)
         about.write_text(json.dumps([counts, seconds]))
-    return known, *json.loads(about.read_text())
+    return known, counts, seconds
 
 
 def _count(strike: Strikes, file: Path) -> None:

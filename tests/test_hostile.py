@@ -10,9 +10,10 @@ import sys
 import pytest
 import torch
 
-from campaigns.options import NUMBERS
+from campaigns.options import BASE, LEFT_OUT, NUMBERS
 from campaigns.players import source
 from players import zskt
+from zskt.cli.app import COMMANDS
 from zskt.model_file import Card, write_network
 from zskt.networks import create
 from zskt.progress import ProgressLine
@@ -156,3 +157,7 @@ def test_a_run_of_centuries_tells_how_long(capsys):
     with line:
         line.advance(1)
     assert "centuries left" in capsys.readouterr().err
+
+
+def test_the_campaign_knows_every_command():
+    assert {*BASE, *LEFT_OUT} == set(COMMANDS)
