@@ -10,7 +10,7 @@ from zskt.data.image_data import Split as Split
 from zskt.data.image_data import balanced_subset as balanced_subset
 from zskt.data.names import DATA as DATA
 from zskt.data.names import PUBLIC
-from zskt.errors import UserError, unknown
+from zskt.errors import unknown
 
 
 def load_data(name: str, data_dir: str | Path = "data") -> ImageData:
@@ -23,8 +23,6 @@ def load_data(name: str, data_dir: str | Path = "data") -> ImageData:
     Raises:
         UserError: if the name is unknown, or files are missing, damaged or of the wrong form.
     """
-    if not isinstance(name, str):
-        raise UserError(f"data is given by its name, not as {name!r}")
     # The readers need libraries that are slow to import; each comes with its own data only.
     if name == "digits":
         from zskt.data.digits import read_digits
