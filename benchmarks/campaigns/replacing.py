@@ -117,7 +117,13 @@ def check_gone_on(path: Path) -> bool:
     assert RunFolder(path).settings()["run"]["rounds"] == 3
     left = {"samples/round-000001.png", "snapshots/source-000001.safetensors", "settings.json"}
     assert "rounds = 3" in (path / "run.toml").read_text()
-    left |= {"run.toml", "metrics.jsonl", "checkpoint/state.safetensors", "memory/images.u8", "mine.txt"}
+    left |= {
+        "run.toml",
+        "metrics.jsonl",
+        "checkpoint/state.safetensors",
+        "memory/images.u8",
+        "mine.txt",
+    }
     assert set(lying(path)) == left, lying(path)
     return kept
 
