@@ -39,6 +39,8 @@ from campaigns.scenarios import (
 from campaigns.strikes import Strikes
 from zskt.results import write_result
 
+MISSED = "missed"
+"""The command had ended before, or the operation is refused and has no afterwards."""
 KILLS = "SIGKILL at an operation", "SIGKILL at a random moment"
 LASTING = {
     "disk full": strikes.full, "disk full, also for words": strikes.full_for_words_too,
@@ -104,6 +106,8 @@ def problem_of(fault: Fault, base: Path, folder: Path, seconds: float) -> str | 
     ended = run(scenario.words, folder, arm, bounds)
     if (wrong := _wrong_end(fault, ended)) is not None:
         return wrong
+    if fault.kind in KILLS and not ended.code:
+        return MISSED
     if fault.kind == "folder gone":
         placed(scenario, base, folder)
     elif ended.code == 0 and fault.kind in ("clock back", "second process"):
@@ -157,24 +161,19 @@ def prepared(base: Path) -> tuple[list[Scenario], dict[str, int], dict[str, floa
     if not (base / "teacher.safetensors").exists():
         honest_files(base)
     known, about = scenarios(base), base / "about.json"
-    if not about.exists():
-        counts, seconds = {}, {}
-        for scenario in known:
-            folder, counted = base / scenario.name, base / "count"
-            placed(scenario, base, folder)
-            strike = Strikes(folder, None, strikes.kill)
-
-            ended = run(
-                scenario.words, folder, strike.arm,
-                done=partial(_count, strike, counted),
-            )  # fmt: skip
-            if ended.code:
-                raise RuntimeError(f"{scenario.name}: {ended.output}")
-            counts[scenario.name] = int(counted.read_text())
-            seconds[scenario.name] = ended.cpu_seconds
-            print(scenario.name, counts[scenario.name], round(ended.cpu_seconds, 2), flush=True)
+    counts, seconds = json.loads(about.read_text()) if about.exists() else ({}, {})
+    for scenario in (each for each in known if each.name not in counts):
+        folder, counted = base / scenario.name, base / "count"
+        placed(scenario, base, folder)
+        strike = Strikes(folder, None, strikes.kill)
+        ended = run(scenario.words, folder, strike.arm, done=partial(_count, strike, counted))
+        if ended.code:
+            raise RuntimeError(f"{scenario.name}: {ended.output}")
+        counts[scenario.name] = int(counted.read_text())
+        seconds[scenario.name] = ended.cpu_seconds
+        print(scenario.name, counts[scenario.name], round(ended.cpu_seconds, 2), flush=True)
         about.write_text(json.dumps([counts, seconds]))
-    return known, *json.loads(about.read_text())
+    return known, counts, seconds
 
 
 def _count(strike: Strikes, file: Path) -> None:
@@ -190,13 +189,13 @@ def campaign(asked: argparse.Namespace, place: Path) -> dict[str, dict]:
     for number, fault in enumerate(faults(known, counts, asked.share)):
         chosen = asked.scenarios is None or fault.scenario.name in asked.scenarios
         mine = chosen and number % asked.part[1] == asked.part[0] - 1
-        if not mine or (fault.key in done and done[fault.key]["problem"] is None):
+        if not mine or (fault.key in done and done[fault.key]["problem"] in (None, MISSED)):
             continue
         problem = problem_of(fault, base, place / "struck", seconds[fault.scenario.name])
         entry: dict = {"key": fault.key, "kind": fault.kind, "scenario": fault.scenario.name}
         entry |= {"problem": problem}
         done[fault.key] = entry
-        if problem:
+        if problem not in (None, MISSED):
             print(f"{fault.key}: {problem}", flush=True)
         if asked.log:
             with asked.log.open("a") as file:
@@ -211,7 +210,9 @@ def _strike_folders(asked: argparse.Namespace, place: Path, done: dict[str, dict
         for act, kind in acts.items():
             if f"{name}, {act}, 0" in done:
                 continue
-            for number, _ in enumerate(replacing.ends(place, act, name)):
+            for number, (*_, code) in enumerate(replacing.ends(place, act, name)):
+                if act == "kill" and code != -signal.SIGKILL:
+                    continue
                 key = f"{name}, {act}, {number}"
                 done[key] = {"key": key, "kind": kind, "scenario": name, "problem": None}
                 if asked.log:
@@ -227,10 +228,11 @@ def _entries(log: Path | None) -> Iterator[dict]:
 def rows_of(done: dict[str, dict]) -> list[dict]:
     """A line for each kind of fault, then for each scenario, then for all."""
     counted: dict[str, list[bool]] = defaultdict(list)
+    struck = [entry for entry in done.values() if entry["problem"] != MISSED]
     for name in ("kind", "scenario"):
-        for entry in done.values():
+        for entry in sorted(struck, key=lambda entry: entry[name]):
             counted[entry[name]].append(entry["problem"] is None)
-    counted["all"] = [entry["problem"] is None for entry in done.values()]
+    counted["all"] = [entry["problem"] is None for entry in struck]
     return [
         {"fault": name, "times": len(passed), "recovered": sum(passed)}
         for name, passed in counted.items()

@@ -37,6 +37,11 @@ def test_a_kill_leaves_the_old_run_or_the_new_one(tmp_path):
     assert 3 <= sum(kept for _, kept, code in ends if code == -9) <= 10
 
 
+def test_a_kill_while_a_folder_is_made_leaves_one_that_the_next_start_takes(tmp_path):
+    ends = struck(tmp_path, "kill", "folder made")
+    assert sum(code == -9 for *_, code in ends) > 20
+
+
 def test_a_kill_while_a_run_is_gone_on_with(tmp_path):
     ends = struck(tmp_path, "kill", "folder gone on with")
     assert sum(code == -9 for *_, code in ends) > 30

@@ -10,11 +10,13 @@ import sys
 import pytest
 import torch
 
-from campaigns.options import NUMBERS
+from campaigns.options import BASE, NUMBERS
 from campaigns.players import source
 from players import zskt
+from zskt.cli.app import COMMANDS
 from zskt.model_file import Card, write_network
 from zskt.networks import create
+from zskt.progress import ProgressLine
 
 SIZE = (1, 8, 8)
 TEACHERS = {
@@ -148,3 +150,14 @@ def test_a_disk_too_full_for_the_sentence(monkeypatch):
 
     monkeypatch.setattr(sys, "stderr", Full())
     assert zskt("distill") == 2
+
+
+def test_a_run_of_centuries_does_not_tell_how_long(capsys):
+    line = ProgressLine("rounds", 2**63 - 1, shown=True)
+    with line:
+        line.advance(1)
+    assert "? left" in capsys.readouterr().err
+
+
+def test_the_campaign_knows_every_command():
+    assert set(BASE) == set(COMMANDS)

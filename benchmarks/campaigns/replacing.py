@@ -13,7 +13,12 @@ from campaigns import strikes
 from zskt.errors import UserError
 from zskt.runs.folder import RunFolder
 
-OLD, NEW = ({"command_name": "distill", "seed": seed, "run": {"rounds": 2}} for seed in (0, 1))
+OF_BOTH = {
+    "command_name": "distill", "run": {"rounds": 2}, "teacher": "t", "teacher_path": "t",
+    "teacher_sha256": "", "teacher_options": {}, "student": "s", "student_arguments": {},
+    "student_init": None, "data": None, "method": "zskt", "method_settings": {},
+}  # fmt: skip
+OLD, NEW = ({**OF_BOTH, "seed": seed} for seed in (0, 1))
 FILES = (
     "checkpoint/state.safetensors", "samples/round-000001.png", "samples/round-000002.png",
     "result.json", "snapshots/source-000001.safetensors", "snapshots/source-000002.safetensors",
@@ -24,6 +29,12 @@ ROWS = [{"round": 1}, {"round": 2}]
 
 def replace(path: Path) -> None:
     """As `overwrite` does."""
+    RunFolder(path).create(NEW, overwrite=True)
+
+
+def make(path: Path) -> None:
+    """As a new run does."""
+    RunFolder(path).check("distill", overwrite=True)
     RunFolder(path).create(NEW, overwrite=True)
 
 
@@ -55,7 +66,7 @@ def lying(path: Path) -> list[str]:
 
 def struck(path: Path, what: Callable[[Path], None], at: int | None, act: str, after: bool) -> int:
     """Do it in a child that is struck; how it ended: 100 and the number of operations if well."""
-    fresh(path)
+    shutil.rmtree(path, ignore_errors=True) if what is make else fresh(path)
     pid = os.fork()
     if not pid:
         strike = strikes.Strikes(
@@ -80,12 +91,21 @@ def check_replaced(path: Path) -> bool:
     kept = json.loads((path / "settings.json").read_text())["seed"] == 0
     if kept:
         whole = [name for name in lying(path) if name[0] != "."]
-        assert whole == sorted((*FILES, "settings.json", "metrics.jsonl")), whole
+        assert whole == sorted((*FILES, "settings.json", "metrics.jsonl", "run.toml")), whole
     assert RunFolder(path).settings() == (OLD if kept else NEW)
     replace(path)
     # What a kill left is gone after the first start or the second, whose folder it is then.
-    assert lying(path) == ["mine.txt", "settings.json"], lying(path)
+    assert lying(path) == ["mine.txt", "run.toml", "settings.json"], lying(path)
     return kept
+
+
+def check_made(path: Path) -> bool:
+    """Raise unless the next start takes the folder; whether no run has begun in it."""
+    empty = not RunFolder(path).holds_run
+    RunFolder(path).check("distill", overwrite=True)
+    replace(path)
+    assert lying(path) == ["run.toml", "settings.json"], lying(path)
+    return empty
 
 
 def check_gone_on(path: Path) -> bool:
@@ -96,12 +116,20 @@ def check_gone_on(path: Path) -> bool:
     assert RunFolder(path).metrics() == ROWS[:1]
     assert RunFolder(path).settings()["run"]["rounds"] == 3
     left = {"samples/round-000001.png", "snapshots/source-000001.safetensors", "settings.json"}
-    left |= {"metrics.jsonl", "checkpoint/state.safetensors", "memory/images.u8", "mine.txt"}
+    assert "rounds = 3" in (path / "run.toml").read_text()
+    left |= {
+        "run.toml",
+        "metrics.jsonl",
+        "checkpoint/state.safetensors",
+        "memory/images.u8",
+        "mine.txt",
+    }
     assert set(lying(path)) == left, lying(path)
     return kept
 
 
 KINDS = {
+    "folder made": (make, check_made),
     "folder replaced": (replace, check_replaced),
     "folder gone on with": (go_on, check_gone_on),
 }

@@ -60,12 +60,12 @@ def scenarios(base: Path) -> list[Scenario]:
     ours = ("--teacher", teacher, "--student", "wrn-10-1", "--out", "run", "--device", "cpu")
     how = ("--precision", "32", "--record-every", "1", "--save-seconds", "0")
     distill = {name: ("distill", *ours, *how, *_method(name)) for name in METHODS}
-    kills = {"zskt": 40, "replay": 20}
+    kills = {"zskt": 70, "replay": 30}
     found = [
         Scenario(
             f"distill {name}",
             (*words, "--rounds", "2"),
-            kills.get(name, 5),
+            kills.get(name, 8),
             again=_resume,
             only_kills=name not in kills,
         )
@@ -76,7 +76,7 @@ def scenarios(base: Path) -> list[Scenario]:
         words = ("distill", "--resume", "run", "--device", "cpu")
         found += [part, Scenario(f"resume {name}", words, 12, part.name, _resume)]
     anew = (*distill["zskt"], "--rounds", "2", "--seed", "1", "--overwrite")
-    found.append(Scenario("overwrite", anew, 40, "distill zskt", _resume, replaces=True))
+    found.append(Scenario("overwrite", anew, 60, "distill zskt", _resume, replaces=True))
     finished = "distill zskt"
     export = ("export", "run", "--out", "e.safetensors")
     data = ("synthesize", "run", "--out", "s.npz", "--images", "4", "--seed")

@@ -22,7 +22,7 @@ from typing import Any
 from zskt.errors import UserError, read_from
 from zskt.files import REPLACES, TEMPORARY, remove_leftovers, write_atomically
 from zskt.runs.rows import read_rows
-from zskt.runs.run_file import RUN_FILE, run_file_text
+from zskt.runs.run_file import write_run_file
 
 STUDENT = "student.safetensors"
 AVERAGE = "student-average.safetensors"
@@ -106,10 +106,8 @@ class RunFolder:
         """
         self.check(settings["command_name"], overwrite=overwrite)
         self.make()
-        if self.holds_run:
-            self._write_settings({REPLACES: True, **settings})
-        self._clear()
-        self._write_settings(settings)
+        self._write_settings({REPLACES: True, **settings})
+        self._begin(settings)
 
     def make(self) -> None:
         """Make the folder: before long work, so that a place that cannot be written shows early."""
@@ -169,10 +167,10 @@ class RunFolder:
         """Write a new length into the settings, if it is another."""
         settings = self.settings()
         length = {name: run[name] for name in ("rounds", "minutes") if name in run}
-        if length.items() <= settings.get("run", {}).items():
-            return
-        settings["run"] |= length
-        self._write_settings(settings)
+        if not length.items() <= settings.get("run", {}).items():
+            settings["run"] |= length
+            self._write_settings(settings)
+        write_run_file(self.path, settings)
 
     def write_result(self, name: str, text: str) -> None:
         """Write a result of the run, such as `result.json`."""
@@ -220,9 +218,6 @@ class RunFolder:
             remove_leftovers(folder)
 
     def _write_settings(self, settings: dict[str, Any]) -> None:
-        """The settings, and before them the file that a distillation is done again by."""
-        if "method_settings" in settings and REPLACES not in settings:
-            write_atomically(self.path / RUN_FILE, run_file_text(settings))
         write_atomically(self.settings_file, json.dumps(settings, indent=2) + "\n")
 
     def _recovered(self, settings: dict[str, Any]) -> dict[str, Any]:
@@ -233,11 +228,16 @@ class RunFolder:
         lock = FolderLock(self.path)
         lock.take()
         try:
-            self._clear()
-            self._write_settings(settings)
+            self._begin(settings)
         finally:
             lock.release()
         return settings
+
+    def _begin(self, settings: dict[str, Any]) -> None:
+        """What is between settings that replace a run, and those of one that has begun."""
+        self._clear()
+        write_run_file(self.path, settings)
+        self._write_settings(settings)
 
     def _clear(self) -> None:
         """Remove what the run before left; other files in the folder are not ours to remove."""

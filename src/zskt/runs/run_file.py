@@ -2,13 +2,24 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from zskt.files import write_atomically
 
 RUN_FILE = "run.toml"
 HEAD = f"""\
 # Do this run again: zskt distill {RUN_FILE} --out NEW
 # A line is an option of zskt distill; one on the command line wins over it.
 """
+
+
+def write_run_file(folder: Path, settings: Mapping[str, Any]) -> None:
+    """Write it beside the settings of a distillation, if it says something else."""
+    if "method_settings" in settings:
+        file, text = folder / RUN_FILE, run_file_text(settings)
+        if not file.is_file() or file.read_text(errors="replace") != text:
+            write_atomically(file, text)
 
 
 def run_file_text(settings: Mapping[str, Any]) -> str:
