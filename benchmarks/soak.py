@@ -5,7 +5,8 @@
 Networks of a few hundred parameters and images of 8x8 pixels make rounds so short that a hundred
 thousand of them fit into minutes. All that a run does besides them is done as often as in any run
 of that many rounds: rows are recorded, images drawn, checkpoints written over one another. So what
-a round or a row leaves behind shows here as it would in a run of weeks. Linux alone is asked.
+a round or a row leaves behind shows here as it would in a run of weeks. Ctrl-C ends it early, and
+what was seen until then is written. Linux alone is asked.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ import torch
 from torch import nn
 
 import zskt
+from zskt.distillation.stopping import Stopped
 from zskt.methods.replay import Replay
 from zskt.results import write_result
 
@@ -88,7 +91,8 @@ def soaked(rounds: int, save_seconds: float, out: Path) -> list[dict[str, Any]]:
         memory=1000, every=max(1, rounds // SAMPLES),
     )  # fmt: skip
     run = zskt.Run(rounds=rounds, precision="32", device="cpu", save_seconds=save_seconds)
-    zskt.distill(teacher, Tiny(4), method=watched, run=run, out=out, progress=False)
+    with suppress(Stopped):
+        zskt.distill(teacher, Tiny(4), method=watched, run=run, out=out, progress=False)
     return watched.samples
 
 
@@ -118,7 +122,11 @@ def main(words: Sequence[str] | None = None) -> None:
         print(row)
     print(growth)
     if asked.out:
-        settings = {"rounds": asked.rounds, "save_seconds": asked.save_seconds, "samples": samples}
+        settings = {
+            "rounds": rows[-1]["round"],
+            "save_seconds": asked.save_seconds,
+            "samples": samples,
+        }
         write_result(
             asked.out, seeds=[0], settings={**settings, **growth}, rows=rows, device="cpu",
             seconds=time.monotonic() - start,

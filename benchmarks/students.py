@@ -3,8 +3,9 @@
     uv run python benchmarks/students.py --out results/students-bf16.json
 
 A few rounds of a method with settings that make them short; the teacher knows the digits scans,
-enlarged to three channels of 32x32 pixels. What is asked is not how good the student becomes but
-whether its numbers stay finite, and whether its loss goes down as far in both precisions.
+enlarged to three channels of 32x32 pixels, or of `--side`. What is asked is not how good the
+student becomes but whether its numbers stay finite, and its loss goes down as far in both
+precisions.
 """
 
 import argparse
@@ -28,7 +29,6 @@ from zskt.results import write_result
 from zskt.supervised.loop import epochs
 from zskt.supervised.recipe import Recipe
 
-SIZE = (3, 32, 32)
 STUDENTS = (
     "timm:mobilenetv2_035", "timm:mobilenetv3_small_050", "timm:efficientnet_lite0",
     "torchvision:shufflenet_v2_x0_5", "timm:regnetx_002", "timm:convnext_atto",
@@ -42,11 +42,11 @@ METHODS = {
 """Ours, which clips gradients, and one that does not."""
 
 
-def enlarged() -> ImageData:
-    """The digits as colour images of 32x32."""
+def enlarged(side: int) -> ImageData:
+    """The digits as colour images of another size."""
 
     def larger(split: Split) -> Split:
-        images = F.interpolate(split.images.float(), SIZE[1:], mode="bilinear")
+        images = F.interpolate(split.images.float(), (side, side), mode="bilinear")
         return Split(images.round().to(torch.uint8).expand(-1, 3, -1, -1), split.labels)
 
     data = zskt.load_data("digits")
@@ -54,14 +54,14 @@ def enlarged() -> ImageData:
     return replace(data, train=larger(data.train), test=larger(data.test), **spread)
 
 
-def taught(where: Where, steps: int) -> Any:
+def taught(where: Where, steps: int, side: int) -> Any:
     """A teacher that knows them."""
-    data = enlarged()
+    data, size = enlarged(side), (3, side, side)
     torch.manual_seed(0)
-    network = zskt.create("resnet-8", classes=10, input_size=SIZE)
+    network = zskt.create("resnet-8", classes=10, input_size=size)
     (loss,) = epochs(network, data, Recipe(steps=steps, batch_size=64, padding=2), where)
     print(f"the teacher's loss is {loss:.3f}", flush=True)
-    return zskt.load_teacher(network, input_size=SIZE, mean=data.mean, std=data.std)
+    return zskt.load_teacher(network, input_size=size, mean=data.mean, std=data.std)
 
 
 def played(
@@ -72,7 +72,7 @@ def played(
         rounds=rounds, device="cpu", precision=precision, record_every=1, recoveries=recoveries
     )
     torch.manual_seed(0)
-    student = zskt.create(name, classes=10, input_size=SIZE)
+    student = zskt.create(name, classes=10, input_size=teacher.card.input_size)
     row: dict[str, Any] = {"student": name, "parameters": parameters(student)}
     row["bits"] = 16 if precision == "bf16" else 32
     try:
@@ -91,6 +91,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--students", nargs="+", default=STUDENTS)
     parser.add_argument("--method", choices=METHODS, default="replay")
     parser.add_argument("--recoveries", type=int, default=2)
+    parser.add_argument("--side", type=int, default=32, help="of the images")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--teacher-steps", type=int, default=100)
     parser.add_argument("--out", type=Path, help="a file for the result as JSON")
@@ -102,7 +103,7 @@ def main(words: Sequence[str] | None = None) -> None:
     asked = arguments(words)
     torch.set_num_threads(1)
     start = time.monotonic()
-    teacher = taught(Where("cpu", "32"), asked.teacher_steps)
+    teacher = taught(Where("cpu", "32"), asked.teacher_steps, asked.side)
     rows = []
     for name in asked.students:
         for precision in ("bf16", "32"):
@@ -111,7 +112,10 @@ def main(words: Sequence[str] | None = None) -> None:
             )
             print(rows[-1], flush=True)
             if asked.out:
-                settings = {**asdict(METHODS[asked.method]), "input_size": SIZE}
+                settings = {
+                    **asdict(METHODS[asked.method]),
+                    "input_size": (3, asked.side, asked.side),
+                }
                 settings |= {"rounds": asked.rounds, "recoveries": asked.recoveries}
                 write_result(
                     asked.out, seeds=[0], settings=settings, rows=rows, device="cpu",

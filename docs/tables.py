@@ -43,6 +43,7 @@ WORDS = (
     "known_of_a_pair",
     "fault",
     "reader",
+    "ended_by",
 )
 """Columns of words; all others are numbers."""
 TABLE = re.compile(
