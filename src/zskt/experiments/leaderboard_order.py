@@ -3,18 +3,18 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from zskt.experiments.leaderboard_runs import Entry, Judged, Terms, judged
+from zskt.experiments.leaderboard_runs import BoardRun, Entry, Terms, board_run
 from zskt.experiments.placing import Placing, Task, placed
 
 
 def judged_in_turn(
     entries: Sequence[Entry], left: Sequence[Entry], terms: Terms, placing: Placing
-) -> Iterator[tuple[Entry, Judged]]:
+) -> Iterator[tuple[Entry, BoardRun]]:
     """Each entry with what came of it: first those that are there, then those that are made."""
-    yield from ((entry, judged(entry, terms)) for entry in entries if entry not in left)
+    yield from ((entry, board_run(entry, terms)) for entry in entries if entry not in left)
     by_name = {entry.folder.name: entry for entry in left}
     tasks = [
-        Task(name=name, folder=entry.folder, make=partial(judged, entry, terms))
+        Task(name=name, folder=entry.folder, make=partial(board_run, entry, terms))
         for name, entry in by_name.items()
     ]
     made_of = placed(tasks, placing, device=terms.run.device, progress=terms.progress)

@@ -126,8 +126,8 @@ def _folder(stem: str, student: str, length: str, method: str, changes: Changes,
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What came of an entry."""
+class BoardRun:
+    """What came of an entry: a finished run with its transition error."""
 
     run: FinishedRun
     transition_error: float | None
@@ -138,10 +138,10 @@ class Judged:
         return self.run.error
 
 
-def judged(entry: Entry, terms: Terms) -> Judged:
+def board_run(entry: Entry, terms: Terms) -> BoardRun:
     """A finished run with its transition error, both made first if need be."""
     run = made(entry, terms)
-    return Judged(run, transition_error(entry, run, terms))
+    return BoardRun(run, transition_error(entry, run, terms))
 
 
 def finished(entry: Entry, terms: Terms) -> FinishedRun | None:

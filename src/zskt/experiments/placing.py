@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from zskt.errors import UserError
+from zskt.extras import needs_extra
 
 MANY = 100_000
 
@@ -60,7 +61,7 @@ class Placing:
         try:
             import ray  # noqa: F401
         except ImportError as error:
-            raise UserError("Ray is not installed; pip install zskt[cluster]") from error
+            raise needs_extra("Runs on Ray", "cluster") from error
 
     def cores(self) -> int:
         """Of each run."""
