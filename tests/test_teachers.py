@@ -732,6 +732,7 @@ def test_a_run_killed_before_its_first_checkpoint_starts_from_its_weights(tmp_pa
     write_network(tmp_path / "teacher.safetensors", network(), card)
     words = ("distill", "--teacher", "teacher.safetensors", "--student", "wrn-10-1", "--rounds", 1)
     words += ("--batch-size", 4, "--generator-width", 8, "--student-learning-rate", 1e-12)
+    words += ("--method", "zskt")
     assert zskt(*words, "--student-init", "teacher.safetensors", "--out", "run") == 0
     Path("run/checkpoint/state.safetensors").unlink()
     Path("run/student.safetensors").unlink()
@@ -758,7 +759,7 @@ def test_a_student_of_the_users_code(tmp_path, monkeypatch, capsys):
         "    return create(f'wrn-10-{width}', classes=4, input_size=(1, 8, 8))\n"
     )
     words = ("distill", "--teacher", "teacher.safetensors", "--rounds", 1, "--batch-size", 4)
-    words += ("--generator-width", 8)
+    words += ("--generator-width", 8, "--method", "zskt")
     own = ("--student", "my_student:make", "--student-arg", "width=2")
     assert zskt(*words, *own, "--out", "own") == 0
     with pytest.raises(UserError, match="if you trust it"):
