@@ -1,6 +1,7 @@
 """Leaderboards: methods on equal terms, each run made once, told with what seeds allow to say."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from players import zskt
 from zskt import UserError, leaderboard
 from zskt.distillation.stopping import Stopped, StopRequest
 from zskt.errors import DivergedError
+from zskt.experiments import leaderboard_judged, leaderboard_runs
 from zskt.experiments import leaderboard_rows as told
-from zskt.experiments import leaderboard_runs
+from zskt.measure.verdict import inverted
 from zskt.model_file import Card, write_network
 from zskt.networks import create
 from zskt.reports.leaderboard import accuracy_over_time
@@ -33,6 +35,8 @@ def here(tmp_path, monkeypatch):
 
     # The same in both files: what is expected of a run's settings and what is played.
     monkeypatch.setattr(leaderboard_runs, "method_class", small)
+    quickly = partial(inverted.inverted, steps=2)
+    monkeypatch.setattr(inverted, "inverted", quickly)
     return tmp_path
 
 
@@ -78,8 +82,8 @@ def test_methods_stand_beside_each_other(here, monkeypatch):
     assert [file.suffix for file in made.files] == [".json", ".png", ".html"]
     assert made.files[1].stat().st_size > 1000
 
-    for job in ("distill", "beliefs"):
-        monkeypatch.setattr(leaderboard_runs, job, never)
+    monkeypatch.setattr(leaderboard_runs, "distill", never)
+    monkeypatch.setattr(leaderboard_judged, "beliefs", never)
     again = board(data="digits")
     assert (again.rows, again.curves) == (made.rows, made.curves)
     with pytest.raises(UserError, match="a run of another data; give another `runs`"):
@@ -119,8 +123,8 @@ def test_an_interrupted_board_has_rows_and_goes_on(here, monkeypatch):
     assert {row["accuracy"] for row in made.rows} == {None}
     assert [run["curve"] for run in made.curves] == [[], []]
     assert [file.suffix for file in made.files] == [".json", ".html"]
-    assert made.rows[0]["verdict_agreement"] >= made.rows[1]["verdict_agreement"]
-    assert "agreement with it on artificial images" in made.advice[0]
+    assert made.rows[0]["predicted_share"] >= made.rows[1]["predicted_share"]
+    assert "of its accuracy, as predicted without data" in made.advice[0]
 
 
 def test_several_teachers_and_seeds_and_one_that_diverges(here, monkeypatch, capsys):
@@ -141,7 +145,7 @@ def test_several_teachers_and_seeds_and_one_that_diverges(here, monkeypatch, cap
     shown = capsys.readouterr().out
     assert "8 of 8 runs are left to play, 2 rounds each." in shown
     assert "no longer finite" in shown
-    assert "other: noise reaches" in shown
+    assert "other: noise keeps" in shown
     rows = written("both")["rows"]
     means, runs = rows[:4], rows[4:]
     assert [row["teacher"] for row in runs] == ["digits-teacher"] * 4 + ["other"] * 4
@@ -149,17 +153,19 @@ def test_several_teachers_and_seeds_and_one_that_diverges(here, monkeypatch, cap
     lost = means[3]
     assert (lost["method"], lost["seed"], lost["diverged"]) == ("dfad", "mean of 0", "2 of 2")
     assert all("no longer finite" in row["diverged"] for row in runs[-2:])
-    pair = [row["verdict_agreement"] for row in runs if row["method"] == means[0]["method"]][:2]
-    assert means[0]["verdict_agreement"] == pytest.approx(sum(pair) / 2)
+    pair = [row["predicted_share"] for row in runs if row["method"] == means[0]["method"]][:2]
+    assert means[0]["predicted_share"] == pytest.approx(sum(pair) / 2)
+    # Shares of runs that were too short to have one are measured once.
+    monkeypatch.setattr(leaderboard_judged, "verdict", never)
     monkeypatch.setattr(leaderboard_runs, "distill", never)
     assert zskt("leaderboard", *words, "--rounds", 2, "--device", "cpu") == 0
     assert "0 of 8 runs are left" in capsys.readouterr().out
 
 
 def mean(method, accuracy, spread, **more):
-    agreement = {"verdict_agreement": 0.5, "verdict_agreement_std": 0.1}
+    share = {"predicted_share": 0.5, "predicted_share_std": 0.1, "verdict": "1 doubtful"}
     about = {"method": method, "teacher": "t", "accuracy": accuracy, "accuracy_std": spread}
-    return {**about, **agreement, **more}
+    return {**about, **share, **more}
 
 
 def test_a_lead_is_told_beside_the_spread_of_seeds():
@@ -178,6 +184,8 @@ def test_a_lead_is_told_beside_the_spread_of_seeds():
     assert told.advice([{"method": "a", "teacher": "t"}], several=False) == [
         "t: every run diverged."
     ]
+    (unknown,) = told.advice([mean("a", None, None, predicted_share=None)], several=False)
+    assert unknown.endswith("no student of it can be judged by a number; give `data`.")
 
 
 def test_the_picture_has_a_line_a_run_and_a_name_a_method():

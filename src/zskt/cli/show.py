@@ -209,8 +209,9 @@ def _on_board(row: dict[str, Any]) -> dict[str, Any]:
         "mean_transition_error", "verdict", "images_made", "images_seen",
     )  # fmt: skip
     shown = {name: row[name] for name in names if row.get(name) is not None}
-    if (agreement := row.get("verdict_agreement")) is not None:
-        shown["verdict"] += f", {agreement:.0%}"
+    if (share := row.get("predicted_share")) is not None:
+        shown["verdict"] += f", {share:.0%}"
+    if row.get("seconds_making") is not None:
         parts = (row[f"seconds_{part}"] for part in ("making", "teaching", "rest"))
         shown["seconds making, teaching, rest"] = ", ".join(f"{part:,.0f}" for part in parts)
     return shown | ({"diverged": row["diverged"]} if "diverged" in row else {})

@@ -1,9 +1,10 @@
 """`zskt leaderboard`: methods beside each other, on your teachers, with one budget for each run.
 
 leaderboard.py        the command: what is asked for, one run after the other, the result
-leaderboard_runs.py   one run: played, gone on with, or read
-leaderboard_order.py  all of them, as they come
-leaderboard_rows.py   what is told of the runs: rows, means over seeds, which method suits a teacher
+leaderboard_runs.py    one run: played, gone on with, or read
+leaderboard_judged.py  what is measured of it afterwards
+leaderboard_order.py   all of them, as they come
+leaderboard_rows.py    what is told of them: rows, means over seeds, which method suits a teacher
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def leaderboard(  # noqa: D417, as in `zskt.jobs`
         student: A network that `zskt list` shows.
         options: What the teachers do not tell, the same for all of them.
         data: Your own test set to judge on: a data set that `zskt list` shows, an .npz file or
-            folder:PATH. Without it students are judged by the verdict alone.
+            folder:PATH. Without it students are ranked by what the verdict predicts.
         methods: By name; by default all that `zskt list` shows.
         seeds: One run for each, of every method on every teacher.
         minutes: Length of each run in minutes, all included; by default 20.
@@ -116,9 +117,8 @@ def leaderboard(  # noqa: D417, as in `zskt.jobs`
         options=options, run=run, data=data, data_dir=data_dir, belief_images=belief_images,
         progress=progress,
     )  # fmt: skip
-    defaults = [(method, ()) for method in methods]
     given = dict(zip(stems, teachers, strict=True))
-    entries = entries_of(given, [student], defaults, seeds, terms, runs)
+    entries = entries_of(given, [student], [(each, ()) for each in methods], seeds, terms, runs)
     name = name or f"{'-'.join(stems)}-{safe_name(student)}-{terms.length}"
     board = Board(files=[out / f"{name}.json"])
     try:
@@ -180,7 +180,7 @@ def _play(
     rows = list[dict[str, Any]]()
     # What is there already comes first, so that the file always holds all that is known.
     for entry, came in judged_in_turn(entries, left, terms, placing):
-        rows.append(row_of(entry, came.run, came.transition_error))
+        rows.append(row_of(entry, came))
         board.curves.append(curve_of(entry))
         several = len({each.seed for each in entries}) > 1
         means = ranked(summary_of(rows))

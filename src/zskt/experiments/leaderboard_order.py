@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from zskt.experiments.leaderboard_runs import BoardRun, Entry, Terms, board_run
+from zskt.experiments.leaderboard_judged import BoardRun, board_run
+from zskt.experiments.leaderboard_runs import Entry, Terms
 from zskt.experiments.placing import Placing, Task, placed
 
 

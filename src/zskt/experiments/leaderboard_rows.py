@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+from zskt.experiments.leaderboard_judged import BoardRun
 from zskt.experiments.leaderboard_runs import Entry
-from zskt.experiments.store import FinishedRun
 from zskt.runs.facts import RunFacts
 from zskt.runs.folder import RunFolder
 
 Row = dict[str, Any]
-SHARES = ("accuracy", "average_accuracy", "agreement", "verdict_agreement")
+SHARES = ("accuracy", "average_accuracy", "agreement", "predicted_share")
 COUNTS = ("images_made", "images_seen")
 SECONDS = ("seconds", "seconds_making", "seconds_teaching", "seconds_rest")
 
 
-def row_of(entry: Entry, run: FinishedRun, transition_error: float | None) -> Row:
+def row_of(entry: Entry, came: BoardRun) -> Row:
     """A finished run, or one that diverged, which only says so."""
+    run = came.run
     about = {"method": entry.method, "teacher": entry.stem, "seed": entry.seed}
     if run.error is not None:
         return {**about, "diverged": run.error}
@@ -29,9 +30,9 @@ def row_of(entry: Entry, run: FinishedRun, transition_error: float | None) -> Ro
         "accuracy": run.row.get("student_accuracy"),
         "average_accuracy": averages[0]["accuracy"] if averages else None,
         "agreement": run.row.get("agreement"),
-        "mean_transition_error": transition_error,
+        "mean_transition_error": came.transition_error,
         "verdict": facts.verdict["word"],
-        "verdict_agreement": facts.verdict["leaves_agreement"],
+        "predicted_share": came.predicted_share,
         **{name: run.row[name] for name in (*COUNTS, *SECONDS[:-1])},
     }
     spent = row["seconds_making"] + row["seconds_teaching"]
@@ -53,9 +54,9 @@ def curve_of(entry: Entry) -> Row:
 
 
 def score(row: Row) -> float | None:
-    """What methods are ranked by: the accuracy; without data the verdict's agreement."""
+    """What methods are ranked by: the accuracy; without data the share of it that is predicted."""
     accuracy = row.get("accuracy")
-    return row.get("verdict_agreement") if accuracy is None else accuracy
+    return row.get("predicted_share") if accuracy is None else accuracy
 
 
 def ranked(rows: Sequence[Row]) -> list[Row]:
@@ -105,19 +106,19 @@ def advice(means: Sequence[Row], several: bool) -> list[str]:
     groups: dict[str, list[Row]] = {}
     for row in means:
         groups.setdefault(row["teacher"], []).append(row)
-    return [
-        f"{teacher}: {_told([row for row in group if score(row) is not None], several)}."
-        for teacher, group in groups.items()
-    ]
+    return [f"{teacher}: {_told(group, several)}." for teacher, group in groups.items()]
 
 
 def _told(group: Sequence[Row], several: bool) -> str:
-    if not group:
+    if not any(row.get("verdict") for row in group):
         return "every run diverged"
+    group = [row for row in group if score(row) is not None]
+    if not group:
+        return "without data no student of it can be judged by a number; give `data`"
     best = group[0]
-    by = "accuracy" if best["accuracy"] is not None else "verdict_agreement"
-    what = "accuracy" if by == "accuracy" else "agreement with it on artificial images"
-    reached = f"{best['method']} reaches {best[by]:.2%} {what}"
+    by = "accuracy" if best["accuracy"] is not None else "predicted_share"
+    what = "accuracy" if by == "accuracy" else "of its accuracy, as predicted without data"
+    reached = f"{best['method']} {'reaches' if by == 'accuracy' else 'keeps'} {best[by]:.2%} {what}"
     reached += f" ({best['diverged']} runs diverged)" if "diverged" in best else ""
     if len(group) == 1:
         return f"{reached}; no other method stands beside it"

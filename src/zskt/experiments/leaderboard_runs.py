@@ -14,10 +14,8 @@ from zskt.distillation.run import Run
 from zskt.errors import DivergedError, UserError
 from zskt.experiments.store import DIVERGED, FinishedRun
 from zskt.files import safe_name, write_atomically
-from zskt.jobs.beliefs import beliefs
 from zskt.jobs.distill import distill
 from zskt.jobs.loading import data_of
-from zskt.measure.beliefs.settings import Measurement
 from zskt.measure.contenders import check_fits
 from zskt.methods import method_class
 from zskt.model_file import Card
@@ -125,25 +123,6 @@ def _folder(stem: str, student: str, length: str, method: str, changes: Changes,
     return safe_name(f"{stem}-{student}-{length}-{method}{changed}-seed-{seed}")
 
 
-@dataclass(frozen=True)
-class BoardRun:
-    """What came of an entry: a finished run with its transition error."""
-
-    run: FinishedRun
-    transition_error: float | None
-
-    @property
-    def error(self) -> str | None:
-        """Why the run has no result."""
-        return self.run.error
-
-
-def board_run(entry: Entry, terms: Terms) -> BoardRun:
-    """A finished run with its transition error, both made first if need be."""
-    run = made(entry, terms)
-    return BoardRun(run, transition_error(entry, run, terms))
-
-
 def finished(entry: Entry, terms: Terms) -> FinishedRun | None:
     """A run that needs no playing: it has its result, or it diverged."""
     path = entry.folder
@@ -171,23 +150,6 @@ def made(entry: Entry, terms: Terms) -> FinishedRun:
     run = finished(entry, terms)
     assert run is not None, entry.folder
     return run
-
-
-def transition_error(entry: Entry, run: FinishedRun, terms: Terms) -> float | None:
-    """The mean transition error of a finished run's student, measured once.
-
-    None if it is not asked for, or if student and teacher agree on no image.
-    """
-    if terms.data is None or not terms.belief_images or not run.row.get("agreement"):
-        return None
-    out = entry.folder / f"beliefs-{terms.belief_images}"
-    if not (out / RESULT).is_file():
-        beliefs(
-            student=entry.folder, teacher=entry.teacher, options=terms.options, out=out,
-            measurement=Measurement(images=terms.belief_images), device=terms.run.device,
-            precision=terms.run.precision, overwrite=True, **terms.of_every_run(),
-        )  # fmt: skip
-    return json.loads((out / RESULT).read_text())["rows"][0]["mean_transition_error"]
 
 
 def _play(entry: Entry, terms: Terms) -> None:

@@ -125,7 +125,7 @@ def _make(
     rows = dict[str, dict[str, Any]]()
     for entry, came in judged_in_turn(entries, left, terms, placing):
         row = {"student": entry.asked, **dict(entry.changes)}
-        rows[entry.folder.name] = row | row_of(entry, came.run, came.transition_error)
+        rows[entry.folder.name] = row | row_of(entry, came)
         swept.rows = [rows[each.folder.name] for each in entries if each.folder.name in rows]
         if len({each.seed for each in entries}) > 1:
             sides = ["teacher", "student", "method"]

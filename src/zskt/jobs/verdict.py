@@ -61,6 +61,9 @@ def verdict(
 ) -> Judged:
     """Tell how good a finished run's student seems without data: good, doubtful or failed, and why.
 
+    After a short run this takes longer than the run's own verdict, and tells more: images are made
+    from the teacher alone, however few the student has seen.
+
     Args:
         run: The folder of a zskt distill run.
         teacher: The run's teacher, if it has moved.
@@ -76,7 +79,6 @@ def verdict(
 
     from zskt.model_file import load, read_classifier_card
     from zskt.runs.folder import AVERAGE, STUDENT, RunFolder
-    from zskt.runs.rows import images_seen
     from zskt.runs.source import read_past_source, read_source
 
     taught = teacher_of_finished(run, teacher, allow_code=allow_code)
@@ -87,7 +89,6 @@ def verdict(
     judged = measured(
         taught.network, load(student, allow_code=allow_code), card, where,
         source=read_source(folder), past=read_past_source(folder), images=images,
-        seen=images_seen(folder.metrics()),
         average=load(average, allow_code=allow_code) if average.is_file() else None,
     )  # fmt: skip
     if results is not None:

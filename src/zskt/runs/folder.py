@@ -32,7 +32,12 @@ MODEL = "model.safetensors"
 SOURCE = "source.safetensors"
 """What the method draws its images with."""
 RESULT, EVALUATION, VERDICT = "result.json", "evaluation.json", "verdict.json"
-FINAL = (STUDENT, AVERAGE, SOURCE, MODEL, RESULT, EVALUATION, VERDICT, "README.md", "report.html")
+LATER_VERDICT = "later-verdict.json"
+"""Of a leaderboard, where the run was too short to have a predicted share."""
+FINAL = (
+    STUDENT, AVERAGE, SOURCE, MODEL, RESULT, EVALUATION, VERDICT, LATER_VERDICT, "README.md",
+    "report.html",
+)  # fmt: skip
 """What a run leaves when it has ended."""
 PICTURES = (
     "generated.png", "curves.png", "confusion.png", "panels.png", "toy.gif", "noise.png",

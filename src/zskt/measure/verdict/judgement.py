@@ -2,10 +2,11 @@
 
 It follows from the share of its teacher's accuracy that the student is predicted to keep
 (`share.py`), which rests on images inverted from the teacher alone. Where there are none, after a
-short run or for a teacher without batch norm, it rests on dead leaves (`probes.py`): images with
-the edges and sizes of photographs. Neither the method nor the student has seen any of them;
-agreement on the run's own images says less, because images that have all become one are easy to
-agree with (docs/verdict.md has the study).
+short run or for a teacher without batch norm, dead leaves (`probes.py`) can tell that it failed:
+images with the edges and sizes of photographs. Neither the method nor the student has seen any of
+them; agreement on the run's own images says less, because images that have all become one are easy
+to agree with. No student is called good by them: one that was right on a quarter of its test set
+agreed with its teacher on nine in ten of them (docs/verdict.md has the study).
 """
 
 from collections.abc import Mapping
@@ -18,9 +19,8 @@ KEPT, LOST = 0.75, 0.5
 """Shares of the teacher's accuracy: good if all of the interval is above the first, failed if the
 prediction is below the second.
 """
-GOOD = 0.55
 FAILED = 0.05
-"""Cohen's kappa on dead leaves, from and below which a run is called so."""
+"""Cohen's kappa on dead leaves, below which a run is called so."""
 BETWEEN = 0.5
 """Cohen's kappa on blends of the run's own images, from which no run is called failed: students of
 methods with a batch-norm prior agree with their teacher on photographs, and on dead leaves hardly.
@@ -76,8 +76,7 @@ def _by_leaves(signals: Mapping[str, float]) -> Verdict:
     elif kappa < FAILED:
         return Verdict("failed", reason, "play more rounds, or change the settings")
     if signals.get("balance", 1.0) < BALANCED:
-        reason += ", but the images it learnt from left out classes"
+        reason += ", and the images it learnt from left out classes"
         return Verdict("doubtful", reason, "try another `seed`, or change the settings")
-    if kappa < GOOD:
-        return Verdict("doubtful", reason, "play more rounds, and test it on some real images")
-    return Verdict("good", reason, "test it on some real images before you rely on it")
+    reason += "; that is not enough to call it good"
+    return Verdict("doubtful", reason, "play more rounds, and test it on some real images")

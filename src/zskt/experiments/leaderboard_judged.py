@@ -1,0 +1,71 @@
+"""What is measured of a finished run of a leaderboard or a sweep, once."""
+
+import json
+from dataclasses import dataclass
+
+from zskt.experiments.leaderboard_runs import Entry, Terms, made
+from zskt.experiments.store import FinishedRun
+from zskt.jobs.beliefs import beliefs
+from zskt.jobs.verdict import verdict
+from zskt.measure.beliefs.settings import Measurement
+from zskt.runs.folder import LATER_VERDICT, RESULT, VERDICT, RunFolder
+
+
+@dataclass(frozen=True)
+class BoardRun:
+    """What came of an entry: a finished run with what was measured of it since."""
+
+    run: FinishedRun
+    transition_error: float | None
+    predicted_share: float | None
+
+    @property
+    def error(self) -> str | None:
+        """Why the run has no result."""
+        return self.run.error
+
+
+def board_run(entry: Entry, terms: Terms) -> BoardRun:
+    """A finished run with what is measured of it, all made first if need be."""
+    run = made(entry, terms)
+    return BoardRun(run, transition_error(entry, run, terms), predicted_share(entry, run, terms))
+
+
+def transition_error(entry: Entry, run: FinishedRun, terms: Terms) -> float | None:
+    """The mean transition error of a finished run's student, measured once.
+
+    None if it is not asked for, or if student and teacher agree on no image.
+    """
+    if terms.data is None or not terms.belief_images or not run.row.get("agreement"):
+        return None
+    out = entry.folder / f"beliefs-{terms.belief_images}"
+    if not (out / RESULT).is_file():
+        beliefs(
+            student=entry.folder, teacher=entry.teacher, options=terms.options, out=out,
+            measurement=Measurement(images=terms.belief_images), device=terms.run.device,
+            precision=terms.run.precision, overwrite=True, **terms.of_every_run(),
+        )  # fmt: skip
+    return json.loads((out / RESULT).read_text())["rows"][0]["mean_transition_error"]
+
+
+def predicted_share(entry: Entry, run: FinishedRun, terms: Terms) -> float | None:
+    """The share of its teacher's accuracy that the student is predicted to keep.
+
+    Without data it is what students are ranked by, and is measured once where the run was too short
+    to have one. None for a teacher that it cannot be predicted for.
+    """
+    if run.error is not None:
+        return None
+    folder = RunFolder(entry.folder)
+    known = folder.read_result(VERDICT)
+    assert known is not None, entry.folder
+    if terms.data is None and "share" not in known["rows"][0]:
+        later = entry.folder / LATER_VERDICT
+        if not later.is_file():
+            allowed = terms.options.allow_code
+            verdict(
+                entry.folder, teacher=entry.teacher, device=terms.run.device, allow_code=allowed,
+                results=later,
+            )  # fmt: skip
+        known = folder.read_result(LATER_VERDICT) or known
+    return known["rows"][0].get("share")
