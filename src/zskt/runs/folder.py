@@ -24,20 +24,15 @@ from zskt.files import REPLACES, TEMPORARY, remove_leftovers, write_atomically
 from zskt.runs.rows import read_rows
 from zskt.runs.run_file import write_run_file
 
-STUDENT = "student.safetensors"
-AVERAGE = "student-average.safetensors"
-"""The student's moving average."""
+STUDENT, AVERAGE = "student.safetensors", "student-average.safetensors"
+"""The student and its moving average."""
 MODEL = "model.safetensors"
 """A network that was trained on labelled images."""
 SOURCE = "source.safetensors"
 """What the method draws its images with."""
 RESULT, EVALUATION, VERDICT = "result.json", "evaluation.json", "verdict.json"
-LATER_VERDICT = "later-verdict.json"
-"""Of a leaderboard, where the run was too short to have a predicted share."""
-FINAL = (
-    STUDENT, AVERAGE, SOURCE, MODEL, RESULT, EVALUATION, VERDICT, LATER_VERDICT, "README.md",
-    "report.html",
-)  # fmt: skip
+LATER_VERDICT = "later-verdict.json"  # a leaderboard's, of a run too short to predict a share
+FINAL = (STUDENT, AVERAGE, SOURCE, MODEL, RESULT, EVALUATION, VERDICT, "README.md", "report.html")
 """What a run leaves when it has ended."""
 PICTURES = (
     "generated.png", "curves.png", "confusion.png", "panels.png", "toy.gif", "noise.png",
@@ -163,7 +158,7 @@ class RunFolder:
 
     def reopen(self) -> None:
         """Take away what an end of the run left, because the run goes on after it."""
-        for name in (*FINAL, *PICTURES):
+        for name in (*FINAL, LATER_VERDICT, *PICTURES):
             (self.path / name).unlink(missing_ok=True)
         for file in self.networks.glob("*.safetensors"):
             file.unlink()
