@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zskt.errors import UserError
+from zskt.images import Normalisation
 from zskt.model_file import parameters
 from zskt.networks import NETWORKS, Generator, create
 from zskt.networks.shrink import shrunk
@@ -70,6 +71,17 @@ def test_large_images_are_drawn_with_few_channels():
     channels = [stage[1].out_channels for stage in generator.stages]
     assert channels == [64, 64, 32, 16, 8]
     assert generator(torch.randn(2, 10)).shape == (2, 3, 224, 224)
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.1307, 0.3081), (0.5, 0.25), (0.9, 0.2)])
+def test_a_bounded_generator_starts_at_the_mean_of_the_data(mean, std):
+    """Of MNIST, of colour photographs, of ink on white; in normalised space it is zero."""
+    torch.manual_seed(0)
+    bounds = Normalisation((mean,), (std,)).bounds
+    images = Generator((1, 16, 16), 10, width=8, bounds=bounds)(torch.randn(64, 10))
+    # Half way between the bounds would be 1.2, 0 and -2 standard deviations off.
+    assert images.mean().abs() < 0.7
+    assert 0.4 < images.std() < 1.3
 
 
 def test_bounded_images_stay_between_the_lowest_and_the_highest_pixel():

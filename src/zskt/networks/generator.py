@@ -72,6 +72,8 @@ class Generator(nn.Module):
         )
         last = nn.Conv2d(widths[-1], channels, 3, padding=1)
         self.draw = nn.Sequential(last, nn.BatchNorm2d(channels))
+        if self.low is not None and self.high is not None:
+            start_as_data(self.draw[1], self.low.flatten(), self.high.flatten())
 
     def forward(self, noise: Float[Tensor, "batch noise"]) -> Images:
         maps = self.bn(self.unflatten(self.project(noise)))
@@ -87,6 +89,20 @@ class Generator(nn.Module):
         if self.low is None or self.high is None:
             return images
         return self.low + (self.high - self.low) * images.sigmoid()
+
+
+def start_as_data(norm: nn.Module, low: Tensor, high: Tensor) -> None:
+    """Let the first images have about the mean and the spread that a normalisation promises: 0, 1.
+
+    Between bounds a norm that starts at zero draws mid-grey. Where nearly all of the data is black,
+    as in MNIST, hundreds of steps would go into getting dark, with all images of one class.
+    """
+    share = (-low / (high - low)).clamp(0.02, 0.98)  # of the way up, where zero lies
+    rise = share * (1 - share) * (high - low)  # of the sigmoid there
+    assert isinstance(norm, nn.BatchNorm2d)
+    with torch.no_grad():
+        norm.bias.copy_(share.logit())
+        norm.weight.copy_((1 / rise).clamp(max=4.0))
 
 
 def convolution(inputs: int, outputs: int) -> list[nn.Module]:
