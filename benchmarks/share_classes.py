@@ -1,11 +1,12 @@
 """Can the verdict's inverted images tell which classes a student knows least?
 
-    uv run python benchmarks/share_classes.py --of runs/one-core/* --out results/share/classes.json
+    uv run python benchmarks/share_classes.py --of runs/one-core --out results/share/classes.json
 
 For each finished run with a test set: in each class, how often the student says what its teacher
 says, on the images inverted from the teacher that the verdict has anyway, and on real ones. A row
 has the rank correlation of the two over classes, and where the class that seems to be known least
-stands among the real ones, 1 for the one that is known least.
+stands among the real ones, 1 for the one that is known least. Rows that the file has are kept. A
+second file, OUT-by-quality.json, has students together that agree about as often.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -45,14 +47,42 @@ def main() -> None:
     """Look at each run, and write what came of it."""
     asked = arguments()
     start, where = time.monotonic(), resolve(asked.device, "32")
+    rows = json.loads(asked.out.read_text())["rows"] if asked.out.exists() else []
+    known = {row["run"] for row in rows}
+    runs = [file.parent for folder in asked.of for file in folder.glob("*/evaluation.json")]
     with settled(where):
-        rows = rows_of(asked.of, where)
+        rows += rows_of([run for run in runs if name_of(run) not in known], where)
+    together = by_quality(rows)
     print_table(rows)
-    if asked.out is not None:
+    print_table(together)
+    whole = asked.out.with_name(f"{asked.out.stem}-by-quality.json")
+    for file, written in ((asked.out, rows), (whole, together)):
+        seconds = time.monotonic() - start
+        settings = {"of": list(map(str, asked.of))}
         write_result(
-            asked.out, seeds=[0], settings={"runs": [run.name for run in asked.of]}, rows=rows,
-            seconds=time.monotonic() - start, device=where.name,
-        )  # fmt: skip
+            file, seeds=[0], settings=settings, rows=written, seconds=seconds, device=where.name
+        )
+
+
+def name_of(run: Path) -> str:
+    """Of a run, with that of the folder that it lies in."""
+    return f"{run.parent.name}/{run.name}"
+
+
+def by_quality(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is told of students that agree with their teacher about as often."""
+    table = []
+    for low, high in ((0.0, 0.5), (0.5, 0.8), (0.8, 1.01)):
+        group = [row for row in rows if low <= row["agreement_mean"] < high]
+        told = [row["rank_correlation"] for row in group if row["rank_correlation"] is not None]
+        table.append({
+            "agreement": f"{low:.0%} to {min(high, 1.0):.0%}",
+            "students": len(group),
+            "mean_rank_correlation": fmean(told) if told else None,
+            "named_least_is_least": sum(row["named_least_stands"] == 1 for row in group),
+            "named_least_among_three": sum(row["named_least_stands"] <= 3 for row in group),
+        })  # fmt: skip
+    return table
 
 
 def rows_of(runs: Sequence[Path], where: Where) -> list[dict[str, Any]]:
@@ -74,7 +104,7 @@ def rows_of(runs: Sequence[Path], where: Where) -> list[dict[str, Any]]:
         assert card.classes is not None
         seeming = by_class(on_inverted, said(student, images), card.classes)
         actual = by_class(on_real, predict(student, test, normalisation).argmax(1), card.classes)
-        rows.append({"run": run.name, "classes": card.classes, **beside(seeming, actual)})
+        rows.append({"run": name_of(run), "classes": card.classes, **beside(seeming, actual)})
     return rows
 
 
