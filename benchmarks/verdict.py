@@ -23,7 +23,7 @@ from zskt import ZSKT, Run
 from zskt.cli.tables import print_table
 from zskt.devices import resolve
 from zskt.experiments.protocol import PROTOCOLS, shorter
-from zskt.jobs.demo import METHOD, STUDENT
+from zskt.jobs.demo import STUDENT
 from zskt.measure.verdict.judgement import Word
 from zskt.results import write_result
 
@@ -36,6 +36,8 @@ WEAK: tuple[dict[str, Any], ...] = (
     {"generator_width": 4},
 )
 """Settings that hurt, one at a time."""
+METHOD = ZSKT(fresh_noise=True, attention=0.0, generator_width=64)
+"""The published method for 8x8 images."""
 TEACHER = "src/zskt/assets/digits-teacher.safetensors"
 SHORT = (10, 30, 100, 300)
 CIFAR = replace(PROTOCOLS["cifar10"].method, fresh_noise=True)

@@ -129,11 +129,11 @@ def png(pixels: UInt8[Tensor, "channels height width"]) -> bytes:
 
 
 def _in_rows(
-    pixels: UInt8[Tensor, "count channels height width"], in_a_row: int = 8
+    pixels: UInt8[Tensor, "count channels height width"],
 ) -> UInt8[Tensor, "channels rows columns"]:
     """One image of many, with a white line of one pixel around each."""
     count, channels, height, width = pixels.shape
-    columns = min(in_a_row, count)
+    columns = min(8, count)
     rows = -(-count // columns)
     sides = rows * (height + 1) + 1, columns * (width + 1) + 1
     canvas = torch.full((channels, *sides), 255, dtype=torch.uint8)

@@ -47,6 +47,10 @@ def print_table(rows: Sequence[dict[str, Any]]) -> None:
     _print(table)
 
 
+SHARES = ("accuracy", "agreement", "confidence", "share")
+"""How names of shares end, and of their spreads with `_std` after it."""
+
+
 def shown(name: str, value: Any) -> str:
     """Shares as percentages, other numbers short, of counts those above zero."""
     if value is None:
@@ -56,7 +60,7 @@ def shown(name: str, value: Any) -> str:
     if isinstance(value, float):
         if name.endswith("accuracy_difference"):
             return f"{value:+.2%}"
-        is_share = name.endswith(("accuracy", "agreement", "confidence", "share", "accuracy_std"))
+        is_share = name.removesuffix("_std").endswith(SHARES)
         return f"{value:.2%}" if is_share else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 

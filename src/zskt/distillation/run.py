@@ -48,7 +48,7 @@ class Run:
     """Seconds between two checkpoints: how much a kill can cost."""
     recoveries: int = 2
     """How often a run whose loss or weights are no longer finite may go back to its last checkpoint
-    and on with half the learning rates; 0 ends it there."""
+    and on with half the learning rates and clipped gradients; 0 ends it there."""
 
     def __post_init__(self):
         check_settings(

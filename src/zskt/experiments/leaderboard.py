@@ -196,7 +196,7 @@ def _cost(left: int, of: int, terms: Terms) -> str:
         return f"{told}, {terms.run.rounds:,} rounds each."
     total = left * terms.run.minutes
     whole = f"{total:.3g} minutes" if total < 120 else f"{total / 60:.1f} hours"
-    return f"{told}, {terms.run.minutes:g} minutes each: {whole}, and the judging on data."
+    return f"{told}, {terms.run.minutes:g} minutes each: {whole}, and the judging."
 
 
 def _write(board: Board, entries: Sequence[Entry], terms: Terms, seconds: float) -> None:

@@ -1,7 +1,9 @@
 """What is measured of a finished run of a leaderboard or a sweep, once."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from zskt.experiments.leaderboard_runs import Entry, Terms, made
 from zskt.experiments.store import FinishedRun
@@ -17,7 +19,8 @@ class BoardRun:
 
     run: FinishedRun
     transition_error: float | None
-    predicted_share: float | None
+    verdict: Mapping[str, Any]
+    """Its word and, where it can be predicted, the share; empty for a run that diverged."""
 
     @property
     def error(self) -> str | None:
@@ -28,7 +31,7 @@ class BoardRun:
 def board_run(entry: Entry, terms: Terms) -> BoardRun:
     """A finished run with what is measured of it, all made first if need be."""
     run = made(entry, terms)
-    return BoardRun(run, transition_error(entry, run, terms), predicted_share(entry, run, terms))
+    return BoardRun(run, transition_error(entry, run, terms), verdict_of(entry, run, terms))
 
 
 def transition_error(entry: Entry, run: FinishedRun, terms: Terms) -> float | None:
@@ -48,14 +51,14 @@ def transition_error(entry: Entry, run: FinishedRun, terms: Terms) -> float | No
     return json.loads((out / RESULT).read_text())["rows"][0]["mean_transition_error"]
 
 
-def predicted_share(entry: Entry, run: FinishedRun, terms: Terms) -> float | None:
-    """The share of its teacher's accuracy that the student is predicted to keep.
+def verdict_of(entry: Entry, run: FinishedRun, terms: Terms) -> Mapping[str, Any]:
+    """The verdict on a finished run, with the share that its student is predicted to keep.
 
-    Without data it is what students are ranked by, and is measured once where the run was too short
-    to have one. None for a teacher that it cannot be predicted for.
+    Without data the share is what students are ranked by, and is measured once where the run was
+    too short to have one.
     """
     if run.error is not None:
-        return None
+        return {}
     folder = RunFolder(entry.folder)
     known = folder.read_result(VERDICT)
     assert known is not None, entry.folder
@@ -68,4 +71,4 @@ def predicted_share(entry: Entry, run: FinishedRun, terms: Terms) -> float | Non
                 results=later,
             )  # fmt: skip
         known = folder.read_result(LATER_VERDICT) or known
-    return known["rows"][0].get("share")
+    return known["rows"][0]

@@ -22,7 +22,6 @@ def row_of(entry: Entry, came: BoardRun) -> Row:
     if run.error is not None:
         return {**about, "diverged": run.error}
     facts = RunFacts.read(run.path)
-    assert facts.verdict is not None, run.path
     judged = facts.evaluation["rows"] if facts.evaluation else []
     averages = [each for each in judged if each["network"].startswith("moving average")]
     row: Row = {
@@ -31,8 +30,8 @@ def row_of(entry: Entry, came: BoardRun) -> Row:
         "average_accuracy": averages[0]["accuracy"] if averages else None,
         "agreement": run.row.get("agreement"),
         "mean_transition_error": came.transition_error,
-        "verdict": facts.verdict["word"],
-        "predicted_share": came.predicted_share,
+        "verdict": came.verdict["word"],
+        "predicted_share": came.verdict.get("share"),
         **{name: run.row[name] for name in (*COUNTS, *SECONDS[:-1])},
     }
     spent = row["seconds_making"] + row["seconds_teaching"]

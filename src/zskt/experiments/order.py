@@ -8,16 +8,14 @@ from zskt.experiments.specs import RunSpec, teacher
 from zskt.experiments.store import RunStore
 
 
-def make_all(
-    store: RunStore, specs: Iterable[RunSpec], placing: Placing, *, progress: bool = True
-) -> None:
+def make_all(store: RunStore, specs: Iterable[RunSpec], placing: Placing) -> None:
     """Make every run that is missing; one that diverged before is tried again if the store says so.
 
     Raises:
         UserError: as `placed` does.
     """
     tasks = tasks_of(store, specs)
-    for _ in placed(tasks, placing, device=store.where.name, progress=progress):
+    for _ in placed(tasks, placing, device=store.where.name, progress=True):
         pass
     # They were tried again: a report that reads them need not.
     store.retry = False

@@ -98,7 +98,7 @@ class NAYER:
             student_rate = self.student_learning_rate * cosine(session.progress)
             alone = session.progress < self.alone
             weight = 0.0 if alone else self.disagreement
-            if session.counts.images_made // count % self.life == 0:
+            if session.counts.images_made // (count * session.processes.count) % self.life == 0:
                 session.renew("generator")
             generator.noisy.data.copy_(session.noise(*generator.noisy.shape))
             adam = Adam(generator.parameters(), betas=(0.5, 0.999))

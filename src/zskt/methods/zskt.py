@@ -48,7 +48,7 @@ class ZSKT:
     generator_depth: int = 1
     """Convolutions of the generator after each upsampling."""
     bounded: bool = False
-    """Keep images between the lowest and the highest pixel, where the normalisation is known."""
+    """Keep images between the lowest and the highest pixel; the normalisation must be known."""
     generator_steps: int = 1
     """Generator steps in a round (n_G)."""
     student_steps: int = 10

@@ -2,7 +2,7 @@
 
     source = read_source(RunFolder(run)); images = source.images(100, seed=0)
 
-Verdict, synthesis, 8-bit calibration and the report take a source and do not ask what it is.
+Verdict, synthesis and 8-bit calibration take a source and do not ask what it is.
 """
 
 from math import ceil

@@ -44,13 +44,12 @@ def with_teacher(
     student: nn.Module,
     input_size: tuple[int, int, int],
     where: Where,
-    tell: Callable[[str], None] = print,
 ) -> SupervisedLoss:
     """The loss with a teacher, which is in eval mode and on the device of `where`."""
     watched_teacher, watched_student = Watched(teacher, ()), Watched(student, ())
     if settings.distill_attention > 0:
         sample = torch.zeros(2, *input_size, device=where.device)
-        watched_teacher, watched_student = watch_stages(teacher, student, sample, tell=tell)
+        watched_teacher, watched_student = watch_stages(teacher, student, sample, tell=print)
     share, hot = settings.distill_share, settings.distill_temperature
 
     def loss_of(images: Images, labels: Labels) -> Tensor:

@@ -39,9 +39,6 @@ class Verdict(NamedTuple):
     share: Share | None = None
     """Of its teacher's accuracy, where it can be predicted."""
 
-    def __str__(self) -> str:
-        return f"verdict without data: {self.word}; {self.reason}; {self.advice}"
-
 
 def judged(signals: Mapping[str, float]) -> Verdict:
     """The verdict on what `zskt.measure.verdict.signals.signals` measured."""
