@@ -111,7 +111,7 @@ class Play:
         self.recovery = Recovery(
             self.run.recoveries, student, self.saved, self.writer, fabric.broadcast
         )
-        home = next(student.parameters()).device
+        student_device = next(student.parameters()).device
         cuda = [fabric.device] if fabric.device.type == "cuda" else []
         end = self.run.until or self.run.total_rounds
         line = ProgressLine("rounds", end, budget.round, shown=self.progress)
@@ -130,9 +130,9 @@ class Play:
                         budget.go_back(self.recovery.round)
             finally:
                 self.writer.close()
-                student.to(home)
+                student.to(student_device)
         for network in (student, average.network or student, *session.networks.values()):
-            network.to(home).eval()
+            network.to(student_device).eval()
         memory = next((each for each in session.memories if len(each)), None)
         return Played(
             student, session.networks, session.source, memory, average.network, self.writer.rows(),
@@ -185,12 +185,12 @@ class Play:
             look, expected = processes.told((budget.look_due(), budget.expected_rounds()))
             average.follow(expected)
             with budget.looking():
-                judged = (
+                measurements = (
                     self.measure(budget.round, session.student) if look and self.measure else {}
                 )
             # Decided after the look, in which the time may have run out.
             due = processes.told(self._due(budget, any(processes.all(stop.made)), look))
-            self._do(due, budget, session, average, played, judged, line)
+            self._do(due, budget, session, average, played, measurements, line)
             if due.stop and not due.last:
                 raise Stopped(f"stopped after round {budget.round}")
 
@@ -206,7 +206,7 @@ class Play:
 
     def _do(
         self, due: Due, budget: Budget, session: Session, average: MovingAverage, played: Round,
-        judged: dict[str, float], line: ProgressLine,
+        measurements: dict[str, float], line: ProgressLine,
     ) -> None:  # fmt: skip
         """Record, draw, keep and save what is due."""
         number = budget.round
@@ -215,7 +215,7 @@ class Play:
             check_finite(number, played, session, weights=due.save)
         if due.record:
             row = self.history.row(
-                number, played, judged, counts=session.counts, seconds=budget.seconds,
+                number, played, measurements, counts=session.counts, seconds=budget.seconds,
                 with_histograms=due.look,
             )  # fmt: skip
             row |= self.recovery.row()

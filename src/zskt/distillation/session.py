@@ -214,24 +214,24 @@ class Session:
         """
         optimizer.zero_grad()
         self.fabric.backward(loss)
-        adjusted = [each for group in optimizer.param_groups for each in group["params"]]
-        self.processes.average_gradients(adjusted, clipped=clip is not None)
+        parameters = [each for group in optimizer.param_groups for each in group["params"]]
+        self.processes.average_gradients(parameters, clipped=clip is not None)
         if clip is not None:
-            nn.utils.clip_grad_norm_(adjusted, clip)
+            nn.utils.clip_grad_norm_(parameters, clip)
         elif self.clip is not None:
             # Images are a process's own, and what they have is no measure for all.
-            shared = [each for each in adjusted if not is_own(each)]
+            shared = [each for each in parameters if not is_own(each)]
             nn.utils.clip_grad_norm_(shared, self.clip)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * self.rate_factor * group.get("scale", 1.0)
         optimizer.step()
-        self.counts.stepped(teaching=id(adjusted[0]) in self._learning)
+        self.counts.stepped(teaching=id(parameters[0]) in self._learning)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the rest of the run depends on, for the first process, which saves it."""
         random, first = self._streams.state(), self.processes.rank == 0
-        kept = {name: thing.state_dict() for name, thing in self._kept.items() if first}
-        return {"kept": kept, "random": random}
+        states = {name: thing.state_dict() for name, thing in self._kept.items() if first}
+        return {"kept": states, "random": random}
 
     def _placed(self, network: nn.Module) -> nn.Module:
         """The one place where a network gets its device, dtype and memory layout."""

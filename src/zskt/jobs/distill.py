@@ -114,9 +114,9 @@ def distill(
     budget = Budget(run)
     if resume is None and (teacher is None or student is None):
         raise UserError(WHAT_TO_GIVE)
-    given = [student_arg, student_init, out, data, method not in (None, Replay())]
-    given += [replace(options, allow_code=False) != TeacherOptions(), not _only_how(run)]
-    if resume is not None and any(given):
+    beside_resume = [student_arg, student_init, out, data, method not in (None, Replay())]
+    beside_resume += [replace(options, allow_code=False) != TeacherOptions(), not _only_how(run)]
+    if resume is not None and any(beside_resume):
         raise UserError(
             "`resume` takes the run's own settings; besides it, only `rounds` or `minutes`, "
             "`until`, `device`, `devices`, `nodes`, `micro_batch`, `teacher`, `data_dir` and "

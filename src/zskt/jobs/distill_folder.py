@@ -31,14 +31,14 @@ def open_folder(
     if not task.resumed:
         return
     play.saved = folder.state()
-    done = play.saved["round"] if play.saved else 0
-    whole = (folder.path / STUDENT).exists()
-    if play.saved and play.run.until and play.run.until < done + (not whole):
-        raise UserError(f"{folder.path} is already at round {done}; give a later `until`")
+    last_round = play.saved["round"] if play.saved else 0
+    has_student = (folder.path / STUDENT).exists()
+    if play.saved and play.run.until and play.run.until < last_round + (not has_student):
+        raise UserError(f"{folder.path} is already at round {last_round}; give a later `until`")
     if play.saved and task.length_given:
         budget = Budget(play.run)
-        budget.resume(done, play.saved["seconds"])
+        budget.resume(last_round, play.saved["seconds"])
         if budget.over():
-            spent = f"{done} rounds and {play.saved['seconds'] / 60:.1f} minutes"
+            spent = f"{last_round} rounds and {play.saved['seconds'] / 60:.1f} minutes"
             raise UserError(f"{folder.path} has had {spent}; give more `rounds` or `minutes`")
-    folder.rewind(done)
+    folder.rewind(last_round)

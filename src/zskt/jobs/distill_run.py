@@ -90,9 +90,9 @@ def _carry_out(
             open_folder(play, task, card, settings, overwrite, rank)
         played = _played(play, task, teacher, student, images, rank)
         if rank == 0:
-            judged = ended(task, played, teacher, card, images, where, results)
-            told_by_first((judged.verdict, judged.evaluation))
-            return judged
+            distilled = ended(task, played, teacher, card, images, where, results)
+            told_by_first((distilled.verdict, distilled.evaluation))
+            return distilled
         return of_others(task, played, *told_by_first(), rank)
     finally:
         play.writer.release()
@@ -135,8 +135,8 @@ def _played(
     try:
         return play(teacher.network, student)
     except Stopped as stop:
-        kept = f"; its state is saved in {task.out}; go on with zskt distill --resume {task.out}"
-        raise Stopped(f"{stop}{kept if task.out else ''}") from None
+        hint = f"; its state is saved in {task.out}; go on with zskt distill --resume {task.out}"
+        raise Stopped(f"{stop}{hint if task.out else ''}") from None
 
 
 def networks_of(task: Task, where: Where, tell: Tell) -> tuple[Teacher, nn.Module, str | None]:
@@ -208,8 +208,8 @@ def check_memory(
         UserError: if a round cannot fit, with the batch size that does.
     """
     size = teacher.card.input_size
-    made = at_once(getattr(task.method, "image_batch_size", 1), size)
-    batch = max(getattr(task.method, "batch_size", 1), made)
+    image_batch = at_once(getattr(task.method, "image_batch_size", 1), size)
+    batch = max(getattr(task.method, "batch_size", 1), image_batch)
     # Processes of one machine share its memory, unless each has a GPU.
     sharing = where.devices if where.name == "cpu" else 1
     micro = task.run.micro_batch

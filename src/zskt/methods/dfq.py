@@ -90,9 +90,9 @@ class DFQ:
                 with session.autocast():
                     images = generator(session.noise(self.batch_size, self.noise_size))
                     logits, prior = teacher(images)
-                    apart = divergence(logits, student(images)).mean()
-                    kept_near = self.prior * prior + self.certainty * certainty(logits)
-                    generator_loss = kept_near + self.balance * imbalance(logits) - apart
+                    disagreement = divergence(logits, student(images)).mean()
+                    near_data = self.prior * prior + self.certainty * certainty(logits)
+                    generator_loss = near_data + self.balance * imbalance(logits) - disagreement
                 session.descend(generator_loss, generator_adam, generator_rate)
             for _ in range(self.student_steps):
                 noise = session.noise(self.batch_size, self.noise_size)

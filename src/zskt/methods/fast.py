@@ -96,8 +96,8 @@ class Fast:
         session.ready()
         while True:
             student_rate = self.student_learning_rate * cosine(session.progress)
-            alone = session.progress < self.alone
-            weight = 0.0 if alone else self.disagreement
+            only_images = session.progress < self.alone
+            weight = 0.0 if only_images else self.disagreement
             labels = balanced_labels(self.batch_size, session.classes, random).to(session.device)
             noise = session.noise(self.batch_size, self.noise_size).requires_grad_()
             meta = MetaStep(generator)
@@ -114,7 +114,7 @@ class Fast:
             session.descend(meta.loss(), meta_adam, self.generator_steps * rate)
             image_loss.remember()
             memory.add(best.images)
-            steps = 0 if alone else self.student_steps
+            steps = 0 if only_images else self.student_steps
             taught = lessons(
                 session, memory, student_sgd, student_rate, steps=steps,
                 batch_size=self.batch_size, temperature=self.temperature,

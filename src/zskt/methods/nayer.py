@@ -96,8 +96,8 @@ class NAYER:
         session.ready()
         while True:
             student_rate = self.student_learning_rate * cosine(session.progress)
-            alone = session.progress < self.alone
-            weight = 0.0 if alone else self.disagreement
+            only_images = session.progress < self.alone
+            weight = 0.0 if only_images else self.disagreement
             if session.counts.images_made // (count * session.processes.count) % self.life == 0:
                 session.renew("generator")
             generator.noisy.data.copy_(session.noise(*generator.noisy.shape))
@@ -112,7 +112,7 @@ class NAYER:
                 best.offer(images, loss)
             image_loss.remember()
             memory.add(best.images)
-            steps = 0 if alone else self.student_steps
+            steps = 0 if only_images else self.student_steps
             taught = lessons(
                 session, memory, student_sgd, student_rate, steps=steps,
                 batch_size=self.batch_size, temperature=self.temperature,

@@ -103,10 +103,10 @@ class Replay:
             weight = self.disagreement if len(memory) else 0.0
             for _ in range(self.generator_steps):
                 with session.autocast():
-                    made = generator(noise, labels)
-                    generator_loss, prior = image_loss(shifted(made, random), labels, weight)
+                    new_images = generator(noise, labels)
+                    generator_loss, prior = image_loss(shifted(new_images, random), labels, weight)
                 session.descend(generator_loss, adam, self.generator_learning_rate)
-            memory.add(made)
+            memory.add(new_images)
             for _ in range(steps):
                 images = memory.draw(self.batch_size, random, session.device)
                 images = shifted(images.to(session.dtype), random)
