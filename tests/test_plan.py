@@ -105,7 +105,7 @@ class Endless(Noise):
 def test_an_endless_method_is_cut_short_and_says_so(monkeypatch, capsys):
     monkeypatch.setattr(distill_run, "UNASKED_MINUTES", 0.05)
     monkeypatch.setattr(distill_run, "TRIAL_SECONDS", 0.0)
-    monkeypatch.setattr(distill_run, "seconds_of_end", lambda *networks: 0.0)
+    monkeypatch.setattr(distill_run, "seconds_of_end", lambda *given: 0.0)
     monkeypatch.setattr("zskt.jobs.task.method_name", lambda method: "noise")
     teacher = zskt.load_teacher(next(pair()), input_size=SIZE, mean=(0.5,), std=(0.5,))
     result = zskt.distill(teacher, "resnet-8", method=Endless(batch_size=4, student_steps=1))

@@ -7,7 +7,7 @@ from math import inf
 import pytest
 import torch
 
-from zskt.measure.verdict.inverted import COUNT, affordable, inverted
+from zskt.measure.verdict.inverted import COUNT, affordable, inverted, seconds_to_invert
 from zskt.measure.verdict.judgement import judged
 from zskt.measure.verdict.share import Line, fitted, predicted
 from zskt.model_file import load, read_classifier_card
@@ -57,6 +57,10 @@ def test_images_are_made_only_where_they_are_worth_it(digits):
     assert affordable(teacher, card, 1000) == 0
     plain = create("lenet", classes=10, input_size=(1, 28, 28))
     assert affordable(plain, card, inf) == 0
+    # A run by the clock keeps time for them only if it can come so far.
+    assert seconds_to_invert(teacher, card, inf) > 0
+    assert seconds_to_invert(teacher, card, 1e-3) == 0
+    assert seconds_to_invert(plain, card, inf) == 0
 
 
 def test_a_line_and_its_interval_are_found_again():

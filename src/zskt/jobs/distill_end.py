@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from zskt.data import ImageData
-from zskt.devices import Where
+from zskt.devices import Where, settled
 from zskt.distillation.loop import Measure, Played
 from zskt.errors import UserError
 from zskt.jobs.distill import Distilled
@@ -40,13 +40,14 @@ def watching(teacher: Teacher, images: ImageData | None) -> tuple[Measure | None
     return Judge(images.test, normalisation, logits), 3 * (time.monotonic() - start) + 1.0
 
 
-def seconds_of_end(teacher: Teacher, student: nn.Module, where: Where) -> float:
+def seconds_of_end(teacher: Teacher, student: nn.Module, where: Where, run_seconds: float) -> float:
     """About how long verdict, card and pictures will take: from a verdict on few images."""
     card, few = teacher.card, 64
     home = next(student.parameters()).device
     for _ in range(2):
         short = measured(teacher.network, student, card, where, images=few, seen=0)
-    inverting = seconds_to_invert(teacher.network, card)
+    with settled(where):
+        inverting = seconds_to_invert(teacher.network, card, run_seconds)
     student.to(home)
     # The end has twice the kinds of images, and more of each.
     factor = 2 * (512 if max(card.input_size[1:]) <= 64 else 128) / few

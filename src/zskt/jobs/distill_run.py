@@ -125,7 +125,8 @@ def _played(
     teacher.network.to(where.device)
     play.measure, seconds_of_look = watching(teacher, images)
     if run.minutes is not None and rank == 0:
-        budget.reserve = seconds_of_look + seconds_of_end(teacher, student, where)
+        end = seconds_of_end(teacher, student, where, 60 * run.minutes)
+        budget.reserve = seconds_of_look + end
         if budget.over() and not task.resumed:
             raise UserError(
                 f"{run.minutes:g} minutes are over before the first round: starting took "

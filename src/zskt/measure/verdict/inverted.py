@@ -54,14 +54,20 @@ def affordable(teacher: nn.Module, card: Card, seen: float) -> int:
     return next((count for count in counts if each * count <= most), 0)
 
 
-def seconds_to_invert(teacher: nn.Module, card: Card) -> float:
-    """About how long the most images take, by two steps after one to warm up."""
+def seconds_to_invert(teacher: nn.Module, card: Card, run_seconds: float) -> float:
+    """About how long it takes after a run of so many seconds, by two steps after one to warm up.
+
+    Zero where the run is too short to have any images made: its student cannot have seen enough,
+    if only because the teacher has to look at each of what it sees.
+    """
     if not (count := affordable(teacher, card, inf)):
         return 0.0
     inverted(teacher, card, count=count, steps=1)
     start = perf_counter()
     inverted(teacher, card, count=count, steps=2)
-    return (perf_counter() - start) / 2 * STEPS
+    whole = (perf_counter() - start) / 2 * STEPS
+    # A pass back to the image is two forward.
+    return next((each for each in (whole, whole / 2) if each / (2 * SHARE) <= run_seconds), 0.0)
 
 
 def inverted(
