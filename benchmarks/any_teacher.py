@@ -156,6 +156,12 @@ def row_of(name: str, taught: Path, run: Path, device: str) -> dict[str, Any]:
     }
 
 
+def settings_of(run: Path) -> dict[str, Any]:
+    """What was set for a run, without the places of this machine."""
+    settings = json.loads((run / "settings.json").read_text())
+    return {name: settings[name] for name in settings.keys() - {"teacher_path", "data_dir"}}
+
+
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -180,7 +186,7 @@ def main() -> None:
     for name in asked.cases:
         taught, run = CASES[name](asked)
         rows.append(row_of(name, taught, run, where.name))
-        kept = [json.loads((it / "settings.json").read_text()) for it in (taught, run)]
+        kept = [settings_of(each) for each in (taught, run)]
         cases[name] = dict(zip(("teacher", "student"), kept, strict=True))
     print_table(rows)
     if asked.out is not None:

@@ -124,7 +124,7 @@ def test_an_interrupted_board_has_rows_and_goes_on(here, monkeypatch):
     assert [run["curve"] for run in made.curves] == [[], []]
     assert [file.suffix for file in made.files] == [".json", ".html"]
     assert made.rows[0]["predicted_share"] >= made.rows[1]["predicted_share"]
-    assert "of its accuracy, as predicted without data" in made.advice[0]
+    assert "is predicted to keep" in made.advice[0]
 
 
 def test_several_teachers_and_seeds_and_one_that_diverges(here, monkeypatch, capsys):
@@ -145,7 +145,7 @@ def test_several_teachers_and_seeds_and_one_that_diverges(here, monkeypatch, cap
     shown = capsys.readouterr().out
     assert "8 of 8 runs are left to play, 2 rounds each." in shown
     assert "no longer finite" in shown
-    assert "other: noise keeps" in shown
+    assert "other: noise is predicted to keep" in shown
     rows = written("both")["rows"]
     means, runs = rows[:4], rows[4:]
     assert [row["teacher"] for row in runs] == ["digits-teacher"] * 4 + ["other"] * 4

@@ -116,8 +116,9 @@ def _told(group: Sequence[Row], several: bool) -> str:
         return "without data no student of it can be judged by a number; give `data`"
     best = group[0]
     by = "accuracy" if best["accuracy"] is not None else "predicted_share"
-    what = "accuracy" if by == "accuracy" else "of its accuracy, as predicted without data"
-    reached = f"{best['method']} {'reaches' if by == 'accuracy' else 'keeps'} {best[by]:.2%} {what}"
+    number = f"{best[by]:.2%}"
+    told = f"reaches {number}" if by == "accuracy" else f"is predicted to keep {number} of its"
+    reached = f"{best['method']} {told} accuracy"
     reached += f" ({best['diverged']} runs diverged)" if "diverged" in best else ""
     if len(group) == 1:
         return f"{reached}; no other method stands beside it"
