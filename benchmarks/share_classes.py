@@ -35,11 +35,9 @@ from zskt.results import write_result
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--of", type=Path, nargs="+", required=True, help="folders of finished runs"
-    )
+    parser.add_argument("--of", type=Path, nargs="+", required=True, help="folders that hold runs")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, help="a file for the result as JSON")
+    parser.add_argument("--out", type=Path, required=True, help="a file for the result as JSON")
     return parser.parse_args(words)
 
 
@@ -47,7 +45,8 @@ def main() -> None:
     """Look at each run, and write what came of it."""
     asked = arguments()
     start, where = time.monotonic(), resolve(asked.device, "32")
-    rows = json.loads(asked.out.read_text())["rows"] if asked.out.exists() else []
+    before = json.loads(asked.out.read_text()) if asked.out.exists() else {"rows": [], "seconds": 0}
+    rows = before["rows"]
     known = {row["run"] for row in rows}
     runs = [file.parent for folder in asked.of for file in folder.glob("*/evaluation.json")]
     with settled(where):
@@ -57,7 +56,7 @@ def main() -> None:
     print_table(together)
     whole = asked.out.with_name(f"{asked.out.stem}-by-quality.json")
     for file, written in ((asked.out, rows), (whole, together)):
-        seconds = time.monotonic() - start
+        seconds = before["seconds"] + time.monotonic() - start
         settings = {"of": list(map(str, asked.of))}
         write_result(
             file, seeds=[0], settings=settings, rows=written, seconds=seconds, device=where.name

@@ -1,6 +1,6 @@
 """`zskt leaderboard`: methods beside each other, on your teachers, with one budget for each run.
 
-leaderboard.py        the command: what is asked for, one run after the other, the result
+leaderboard.py         the command: what is asked for, one run after the other, the result
 leaderboard_runs.py    one run: played, gone on with, or read
 leaderboard_judged.py  what is measured of it afterwards
 leaderboard_order.py   all of them, as they come

@@ -71,9 +71,10 @@ class Generator(nn.Module):
             for inputs, outputs in pairwise(widths)
         )
         last = nn.Conv2d(widths[-1], channels, 3, padding=1)
-        self.draw = nn.Sequential(last, nn.BatchNorm2d(channels))
+        norm = nn.BatchNorm2d(channels)
+        self.draw = nn.Sequential(last, norm)
         if self.low is not None and self.high is not None:
-            start_as_data(self.draw[1], self.low.flatten(), self.high.flatten())
+            start_as_data(norm, self.low.flatten(), self.high.flatten())
 
     def forward(self, noise: Float[Tensor, "batch noise"]) -> Images:
         maps = self.bn(self.unflatten(self.project(noise)))
@@ -91,7 +92,7 @@ class Generator(nn.Module):
         return self.low + (self.high - self.low) * images.sigmoid()
 
 
-def start_as_data(norm: nn.Module, low: Tensor, high: Tensor) -> None:
+def start_as_data(norm: nn.BatchNorm2d, low: Tensor, high: Tensor) -> None:
     """Let the first images have about the mean and the spread that a normalisation promises: 0, 1.
 
     Between bounds a norm that starts at zero draws mid-grey. Where nearly all of the data is black,
@@ -99,7 +100,6 @@ def start_as_data(norm: nn.Module, low: Tensor, high: Tensor) -> None:
     """
     share = (-low / (high - low)).clamp(0.02, 0.98)  # of the way up, where zero lies
     rise = share * (1 - share) * (high - low)  # of the sigmoid there
-    assert isinstance(norm, nn.BatchNorm2d)
     with torch.no_grad():
         norm.bias.copy_(share.logit())
         norm.weight.copy_((1 / rise).clamp(max=4.0))
