@@ -45,7 +45,9 @@ def main() -> None:
     """Look at each run, and write what came of it."""
     asked = arguments()
     start, where = time.monotonic(), resolve(asked.device, "32")
-    before = json.loads(asked.out.read_text()) if asked.out.exists() else {"rows": [], "seconds": 0}
+    before: dict[str, Any] = {"rows": [], "seconds": 0.0}
+    if asked.out.exists():
+        before = json.loads(asked.out.read_text())
     rows = before["rows"]
     known = {row["run"] for row in rows}
     runs = [file.parent for folder in asked.of for file in folder.glob("*/evaluation.json")]
