@@ -287,10 +287,6 @@ WRONG = {
     "has 2 numbers": {
         "source": "F/teacher.pt", "input_size": (1, 8, 8), "mean": (0.5, 1.0), "std": (0.5, 1.0)
     },
-    "takes pixels has no `mean`": {
-        "source": "F/teacher.pt", "input_size": (1, 8, 8), "mean": (0.5,), "std": (1.0,),
-        "pixels": "0-1",
-    },
     "no TorchScript file": {"source": "F/weights.pth", "input_size": (1, 8, 8)},
     "no ONNX file": {"source": "F/text.onnx"},
     "no file of torch.export": {"source": "F/text.pt2"},

@@ -1,6 +1,6 @@
 """What a distillation's folder keeps of what was asked for."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,11 @@ def settings_of(
     task: Task, teacher: Teacher, student: nn.Module, name: str | None, run: Run, where: Where
 ) -> dict[str, Any]:
     """Everything that was set, for the run folder."""
+    if teacher.takes != "normalised" and not isinstance(task.teacher, Teacher):
+        # Where batch norm told them: whoever goes on with the run is not to ask it again.
+        card = teacher.card
+        told = replace(task.options, pixels=teacher.takes, mean=card.mean, std=card.std)
+        task = replace(task, options=told)
     given = {"teacher": task.teacher, "student": task.student, "data": task.data}
     settings = {
         "teacher_sha256": teacher.digest,

@@ -16,7 +16,7 @@ from zskt.networks import is_code
 from zskt.networks.arguments import check_arguments
 from zskt.results import command, machine, versions
 from zskt.runs.folder import RunFolder
-from zskt.teachers.load import load_teacher
+from zskt.teachers.load import CENTRED, load_teacher
 from zskt.teachers.onnx_runtime import is_onnx, load_to_run
 from zskt.teachers.options import TeacherOptions
 from zskt.teachers.teacher import Teacher
@@ -135,6 +135,9 @@ def options_of_run(settings: dict[str, Any], *, allow_code: bool) -> TeacherOpti
     }
     if not allow_code:
         check_arguments("the run", parsed(kept.get("teacher_arg", ())))
+    if kept.get("pixels", "normalised") != "normalised" and not kept.get("mean"):
+        # Runs of 0.1 did not ask a teacher's batch norm.
+        kept["mean"], kept["std"] = ((each,) for each in CENTRED)
     kept["weights"] = Path(kept["weights"]) if kept.get("weights") else None
     return TeacherOptions(**kept, allow_code=allow_code)
 

@@ -28,6 +28,7 @@ from zskt.measure.cost import Size
 from zskt.model_file import Card, load, network_file, read_classifier_card
 from zskt.networks import architecture_of, is_code
 from zskt.networks.compatibility import copied
+from zskt.teachers.data_statistics import data_statistics
 from zskt.teachers.loaded import LoadedNetwork
 from zskt.teachers.onnx_file import OnnxNetwork, check_against_onnxruntime
 from zskt.teachers.options import Kind, Output
@@ -39,7 +40,7 @@ from zskt.teachers.traced import Traced
 Numbers = tuple[float, ...]
 OTHER_WIDTHS = {torch.float16: 16, torch.bfloat16: 16, torch.float64: 64}
 CENTRED = 0.5, 0.25
-"""Mean and standard deviation of the images that a teacher of pixels is played with."""
+"""Mean and spread of the data of a teacher of pixels, where nothing tells them."""
 
 
 def load_teacher(
@@ -65,8 +66,9 @@ def load_teacher(
         arguments: for the factory or the library.
         input_size: channels, height and width of its images, if nothing tells them.
         classes: of a named network, if its weights do not tell them.
-        mean: of its normalisation, one number for each channel or one for all, pixels from 0 to 1.
-        std: of its normalisation.
+        mean: of its normalisation, one number for each channel or one for all, pixels from 0 to 1;
+            of a teacher of pixels, of its data, if its batch norm does not tell them.
+        std: likewise.
         pixels: what it takes: normalised images, or pixels in [0, 1] or [0, 255], because it
             normalises them itself.
         output: what it returns; by default rows that sum to one are probabilities.
@@ -76,7 +78,7 @@ def load_teacher(
         UserError: if it cannot be found, read or understood; the sentence says what to give.
     """
     name = type(source).__name__ if isinstance(source, nn.Module) else str(source)
-    _check_normalisation(mean, std, pixels)
+    _check_normalisation(mean, std)
     if isinstance(source, nn.Module):
         loaded = LoadedNetwork(copied("teacher", source))
     elif weights or is_foreign(name):
@@ -93,7 +95,6 @@ def load_teacher(
         notes.append(f"Its weights have {OTHER_WIDTHS[width]} bits; it runs in 32.")
     if pixels == "normalised" and mean is None:
         pixels = loaded.pixels
-    normalisation = _normalisation_of(loaded, mean, std, pixels, size, notes)
     images = torch.randn(4, *size, generator=torch.Generator().manual_seed(0))
     if pixels != "normalised":
         images = (images / 4 + 0.5).clamp(0, 1) * TOPS[pixels]
@@ -104,20 +105,21 @@ def load_teacher(
     places = () if isinstance(source, nn.Module) else (weights, Path(name))
     file = next((each for each in places if each is not None and each.is_file()), None)
     adapted: nn.Module = Adapted(network, place, kind)
-    if pixels != "normalised" and normalisation:
-        # A run has centred images; the wrapper turns them into the pixels that are wanted.
+    if pixels == "normalised":
+        normalisation = _normalisation_of(loaded, mean, std, size, notes)
+    else:
+        normalisation = _statistics_of(adapted, mean, std, pixels, size, notes)
+        # A run has normalised images; the wrapper turns them into the pixels that are wanted.
         own = normalisation_of_pixels(pixels, size[0])
         adapted = Translated(adapted, own=own, given=normalisation)
     return Teacher(
         network=adapted.eval(), source=name, digest=digest_of(file, network), output=kind,
         card=_card_of(network, size, logits.shape[1], normalisation, loaded.class_names),
-        file=file, notes=tuple(notes),
+        file=file, notes=tuple(notes), takes=pixels,
     )  # fmt: skip
 
 
-def _check_normalisation(mean: Numbers | None, std: Numbers | None, pixels: Pixels) -> None:
-    if pixels != "normalised" and (mean or std):
-        raise UserError("a teacher that takes pixels has no `mean` and `std`; leave them out")
+def _check_normalisation(mean: Numbers | None, std: Numbers | None) -> None:
     if (mean is None) != (std is None):
         raise UserError("give `mean` and `std`, or neither")
     if not all(isfinite(each) and each > 0 for each in std or ()):
@@ -138,16 +140,35 @@ def _size_of(name: str, loaded: LoadedNetwork, given: Size | None) -> Size:
 
 
 def _normalisation_of(
-    loaded: LoadedNetwork, mean: Numbers | None, std: Numbers | None, pixels: Pixels, size: Size,
-    notes: list[str],
-) -> Normalisation | None:  # fmt: skip
-    """Of the images that a teacher is given; None, which is noted, where it is not known."""
-    if pixels != "normalised":
-        return Normalisation(*((each,) * size[0] for each in CENTRED))
+    loaded: LoadedNetwork, mean: Numbers | None, std: Numbers | None, size: Size, notes: list[str]
+) -> Normalisation | None:
+    """Of images that are given normalised; None, which is noted, where it is not known."""
     if (centre := mean or loaded.mean) and (spread := std or loaded.std):
         return Normalisation(_one_each("mean", centre, size), _one_each("std", spread, size))
     notes.append("Its normalisation is not known; give `mean` and `std` to judge it on data.")
     return None
+
+
+def _statistics_of(
+    network: nn.Module, mean: Numbers | None, std: Numbers | None, pixels: Pixels, size: Size,
+    notes: list[str],
+) -> Normalisation:  # fmt: skip
+    """Mean and spread of the data of a teacher of pixels: those given, or told by batch norm."""
+    if mean and std:
+        return Normalisation(_one_each("mean", mean, size), _one_each("std", std, size))
+    told = data_statistics(network, size, TOPS[pixels])
+    if told is None:
+        notes.append(
+            "It takes pixels and does not tell the mean of its data, so 0.5 is taken; give `mean` "
+            "and `std`, of pixels from 0 to 1, if you know them."
+        )
+        return Normalisation(*((each,) * size[0] for each in CENTRED))
+    means = ", ".join(f"{each:.2f}" for each in told.mean)
+    notes.append(
+        f"It takes pixels; by its first batch norm those of its data have a mean of {means} and a "
+        f"spread of {told.std[0]:.2f}."
+    )
+    return told
 
 
 def _card_of(

@@ -31,11 +31,26 @@ class OnnxNetwork(nn.Module):
         return dict(zip(self.names, [said] if len(self.names) == 1 else said, strict=True))
 
 
+class ShownBatchNorm(nn.Module):
+    """A converted layer of batch norm that is called as a module, so that hooks see its input.
+
+    The converter's own wrapper calls its `forward` instead, and sets its constants every time.
+    """
+
+    def __init__(self, layer: nn.Module):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, maps: Tensor, *constants: Tensor) -> Tensor:
+        """Normalised."""
+        return self.layer(maps)
+
+
 def read_onnx(file: Path) -> LoadedNetwork:
     """A network from an ONNX file, with the size of its images and batches if they are fixed."""
     try:
         import onnx
-        from onnx2pytorch import ConvertModel
+        import onnx2pytorch  # noqa: F401
     except ImportError as error:
         raise needs_extra("ONNX files", "onnx") from error
     try:
@@ -54,6 +69,21 @@ def read_onnx(file: Path) -> LoadedNetwork:
     shape = [max(dimension.dim_value, 0) or None for dimension in kind.shape.dim]
     if len(shape) != 4:
         raise UserError(f"{file} takes {len(shape)} dimensions; export it to take images alone")
+    converted = _converted(model, file)
+    last = shape[3] in (1, 3) and shape[1] not in (1, 3)
+    sides = (shape[3], shape[1], shape[2]) if last else (shape[1], shape[2], shape[3])
+    size = None if None in sides else sides
+    names = [output.name for output in model.graph.output]
+    network = OnnxNetwork(converted, names, channels_last=last)
+    about = {entry.key: entry.value for entry in model.metadata_props}.get(ABOUT, "")
+    return LoadedNetwork(network, size, batch=shape[0]).told(about)  # ty: ignore
+
+
+def _converted(model: Any, file: Path) -> nn.Module:
+    """A graph in torch, its batch norm shown to hooks."""
+    from onnx2pytorch import ConvertModel
+    from onnx2pytorch.operations import BatchNormWrapper
+
     _fold_identities(model.graph)
     try:
         converted = ConvertModel(model)
@@ -64,13 +94,10 @@ def read_onnx(file: Path) -> LoadedNetwork:
             f"{file} cannot be converted: {reason}; export it in 32 bits with simple operators, or "
             "give the network itself"
         ) from error
-    last = shape[3] in (1, 3) and shape[1] not in (1, 3)
-    sides = (shape[3], shape[1], shape[2]) if last else (shape[1], shape[2], shape[3])
-    size = None if None in sides else sides
-    names = [output.name for output in model.graph.output]
-    network = OnnxNetwork(converted, names, channels_last=last)
-    about = {entry.key: entry.value for entry in model.metadata_props}.get(ABOUT, "")
-    return LoadedNetwork(network, size, batch=shape[0]).told(about)  # ty: ignore
+    for name, module in list(converted.named_children()):
+        if isinstance(module, BatchNormWrapper) and not module.has_lazy:
+            setattr(converted, name, ShownBatchNorm(module.bnu))
+    return converted
 
 
 @torch.no_grad()

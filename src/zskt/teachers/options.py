@@ -31,9 +31,10 @@ class TeacherOptions:
     classes: int | None = None
     """How many it has, if its weights do not tell."""
     mean: Numbers = None
-    """Of its normalisation: one number for each channel or one for all, pixels from 0 to 1."""
+    """Of its normalisation: one number for each channel or one for all, pixels from 0 to 1. Of a
+    teacher of pixels: of its data, if its batch norm does not tell."""
     std: Numbers = None
-    """Of its normalisation."""
+    """Likewise."""
     pixels: Pixels = "normalised"
     """What it takes: normalised images, or pixels, because it normalises them itself."""
     output: Output = "auto"

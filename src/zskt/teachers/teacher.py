@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from zskt.images import Normalisation
+from zskt.images import Normalisation, Pixels
 from zskt.model_file import Card
 from zskt.teachers.options import Kind
 
@@ -30,6 +30,8 @@ class Teacher:
     """What it was read from."""
     notes: tuple[str, ...] = ()
     """What its user should know."""
+    takes: Pixels = "normalised"
+    """What it took before its images were normalised for it: pixels, or as they are."""
 
     @property
     def normalisation(self) -> Normalisation | None:

@@ -9,8 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.export.passes import move_to_device_pass
+from torch.fx import GraphModule
 
 from zskt.errors import UserError
+from zskt.teachers.graph_modules import show
 from zskt.teachers.loaded import ABOUT, LoadedNetwork
 
 
@@ -60,7 +62,10 @@ def read_exported(file: Path) -> LoadedNetwork:
         names = program.graph_signature.user_inputs
         inputs = [node for node in program.graph.nodes if node.op == "placeholder"]
         values = [node.meta["val"] for node in inputs if node.name in names]
-        network = Traced(program.module())
+        exported = program.module()
+        if isinstance(exported, GraphModule):
+            show(exported)
+        network = Traced(exported)
     except Exception as error:
         told = f"{file} is cut short or no file of torch.export; export it anew"
         raise UserError(told) from error

@@ -1,0 +1,166 @@
+"""What a teacher's batch norm tells, whatever file it comes from: its data, and what is within."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from players import zskt
+from zskt.images import Normalisation, Translated, normalisation_of_pixels
+from zskt.model_file import load, read_classifier_card
+from zskt.networks import create
+from zskt.statistics import remembering, running
+from zskt.taps import matching_stages, tapped
+from zskt.teachers.data_statistics import data_statistics
+from zskt.teachers.load import CENTRED, load_teacher
+
+DIGITS = Path("src/zskt/assets/digits-teacher.safetensors")
+quiet = pytest.mark.filterwarnings("ignore")
+"""Exporters warn of their own insides."""
+
+
+def taking_pixels(file, pixels="0-1"):
+    """A teacher of ours as one that normalises its images itself, and its own normalisation."""
+    card = read_classifier_card(file)
+    own, given = card.known_normalisation(), normalisation_of_pixels(pixels, card.input_size[0])
+    return Translated(load(file), own=own, given=given).eval(), own, card.input_size
+
+
+@pytest.mark.parametrize(("pixels", "top"), [("0-1", 1.0), ("0-255", 255.0)])
+@pytest.mark.parametrize("file", [DIGITS, Path("teachers/mnist-wrn-10-1.safetensors")])
+def test_batch_norm_tells_the_mean_and_the_spread_of_the_data(file, pixels, top):
+    network, own, size = taking_pixels(file, pixels)
+    told = data_statistics(network, size, top)
+    assert told.mean[0] == pytest.approx(own.mean[0], abs=0.01)
+    assert told.std[0] == pytest.approx(own.std[0], rel=0.15)
+
+
+def test_of_photographs_too_with_the_borders_that_training_added():
+    network, own, size = taking_pixels(Path("teachers/wrn-16-2.safetensors"))
+    told = data_statistics(network, size, 1.0)
+    assert told.mean == pytest.approx(own.mean, abs=0.12)
+    # Red before green before blue.
+    assert list(told.mean) == sorted(told.mean, reverse=True)
+    assert told.std == pytest.approx(own.std, rel=0.3)
+
+
+def test_without_batch_norm_nothing_is_told():
+    assert (
+        data_statistics(create("lenet", classes=4, input_size=(1, 28, 28)), (1, 28, 28), 1) is None
+    )
+
+
+class Broken(nn.Module):
+    """A network with batch norm that breaks on images of one colour, or gives no numbers there."""
+
+    def __init__(self, breaks):
+        super().__init__()
+        self.norm, self.breaks = nn.BatchNorm2d(1), breaks
+
+    def forward(self, images):
+        if images.std() < 0.6:
+            if self.breaks:
+                raise ValueError("dull")
+            images = images * torch.nan
+        return self.norm(images).flatten(1)
+
+
+@pytest.mark.parametrize("breaks", [True, False])
+def test_a_network_that_breaks_there_tells_nothing(breaks):
+    assert data_statistics(Broken(breaks).eval(), (1, 8, 8), 1.0) is None
+
+
+def test_what_fits_worse_than_mid_grey_is_not_told():
+    """Behind a layer that is far from linear no mean holds that its ends would tell."""
+
+    class Bent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm2d(1)
+            self.norm.running_mean.fill_(1.0)
+
+        def forward(self, images):
+            return self.norm(1 - 2 * (images - 0.5).abs()).flatten(1)
+
+    assert data_statistics(Bent().eval(), (1, 8, 8), 1.0) is None
+
+
+def test_a_teacher_of_pixels_plays_with_what_is_told():
+    network, own, size = taking_pixels(DIGITS)
+    teacher = load_teacher(network, pixels="0-1", input_size=size)
+    assert teacher.takes == "0-1"
+    assert teacher.card.mean == pytest.approx(own.mean, abs=0.01)
+    assert "by its first batch norm" in teacher.notes[-1]
+    pixels = torch.rand(4, *size)
+    normalised = (pixels - teacher.card.mean[0]) / teacher.card.std[0]
+    assert torch.allclose(teacher.network(normalised), network(pixels), atol=1e-4)
+
+
+def test_who_knows_the_data_says_so():
+    network, _, size = taking_pixels(DIGITS)
+    teacher = load_teacher(network, pixels="0-1", input_size=size, mean=(0.2,), std=(0.1,))
+    assert teacher.normalisation == Normalisation((0.2,), (0.1,))
+    assert teacher.notes == ()
+
+
+@quiet
+def test_a_run_keeps_what_was_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    network, _, size = taking_pixels(Path(__file__).parents[1] / DIGITS)
+    torch.jit.save(torch.jit.trace(network, torch.zeros(1, *size)), "teacher.pt")
+    words = ["--pixels", "0-1", "--input-size", *map(str, size), "--mean", "0.3", "--std", "0.4"]
+    run = ["--student", "wrn-10-1", "--rounds", "2", "--method", "zskt", "--until", "1"]
+    assert zskt("distill", "--teacher", "teacher.pt", *run, *words, "--out", "run") == 0
+    settings = json.loads(Path("run/settings.json").read_text())
+    assert settings["teacher_options"]["mean"] == [0.3]
+    assert zskt("distill", "--resume", "run") == 0
+    assert read_classifier_card(Path("run/student.safetensors")).mean == (0.3,)
+
+
+def test_a_run_of_the_first_version_goes_on_in_the_middle():
+    from zskt.jobs.loading import options_of_run
+
+    options = options_of_run({"teacher_options": {"pixels": "0-1"}}, allow_code=True)
+    assert (options.mean, options.std) == tuple((each,) for each in CENTRED)
+
+
+def exported(file, decomposed):
+    """A program of the digits teacher, as its graph or as plain operations."""
+    rows = {0: torch.export.Dim.AUTO}
+    program = torch.export.export(
+        load(DIGITS).eval(), (torch.randn(4, 1, 8, 8),), dynamic_shapes=(rows,)
+    )
+    torch.export.save(program.run_decompositions() if decomposed else program, file)
+    return load_teacher(file, mean=(0.3,), std=(0.4,)).network
+
+
+@quiet
+@pytest.mark.parametrize("decomposed", [False, True])
+def test_an_exported_program_shows_what_is_within(decomposed, tmp_path):
+    own, images = load(DIGITS).eval(), torch.randn(6, 1, 8, 8)
+    program = exported(tmp_path / "program.pt2", decomposed)
+    assert torch.allclose(program(images), own(images), atol=1e-5)
+    inputs = []
+    for network in (own, program):
+        with tapped(remembering(network), inputs=True) as seen:
+            network(images)
+        inputs.append(list(seen.items()))
+    assert len(inputs[0]) == len(inputs[1]) == 13
+    for (layer, ours), (shown, theirs) in zip(*inputs, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-5)
+        assert all(map(torch.equal, running(layer), running(shown)))
+    student = create("wrn-10-1", classes=10, input_size=(1, 8, 8))
+    assert len(matching_stages(program, student, images)[0]) == 3
+
+
+@quiet
+def test_batch_norm_of_an_onnx_file_is_seen(tmp_path):
+    zskt("export", DIGITS, "--out", tmp_path / "model.onnx", "--pixels", "0-1")
+    network = load_teacher(tmp_path / "model.onnx").network
+    layers = remembering(network)
+    with tapped(layers, inputs=True) as seen:
+        network(torch.randn(3, 1, 8, 8))
+    # The exporter has put the other seven into convolutions before them.
+    assert len(layers) == len(seen) == 6
