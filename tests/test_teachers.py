@@ -699,6 +699,33 @@ def test_a_strangers_run_fetches_nothing(change, told, tmp_path, monkeypatch, ca
     assert {file: file.read_bytes() for file in Path().rglob("*") if file.is_file()} == before
 
 
+def test_a_strangers_run_downloads_no_data_to_where_it_likes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    card = Card(architecture="wrn-10-1", input_size=(1, 8, 8), classes=4, mean=(0.5,), std=(0.25,))
+    write_network(tmp_path / "teacher.safetensors", network(), card)
+    words = ("--method", "zskt", "--rounds", 2, "--batch-size", 4, "--until", 1, "--out", "run")
+    words = ("distill", "--teacher", "teacher.safetensors", "--student", "wrn-10-1", *words)
+    assert zskt(*words) == 0
+    assert zskt("train", "wrn-10-1", "--data", "digits", "--epochs", 1, "--out", "trained") == 0
+    asked = []
+
+    def fetched(root, train, download):
+        asked.append(download)
+        raise RuntimeError("Dataset not found")
+
+    monkeypatch.setattr("torchvision.datasets.MNIST", fetched)
+    change = {"data": "mnist", "data_dir": str(tmp_path / "home")}
+    for run, command in (("run", "distill"), ("trained", "train")):
+        settings = json.loads(Path(run, "settings.json").read_text())
+        Path(run, "settings.json").write_text(json.dumps({**settings, **change}))
+        more = ("--rounds", 3) if command == "distill" else ()
+        assert zskt(command, "--resume", run, *more) == 2
+        assert "where the run had it; give --data-dir" in capsys.readouterr().err
+        assert zskt(command, "--resume", run, *more, "--data-dir", "mine") == 2
+        assert "cannot be downloaded" in capsys.readouterr().err
+    assert asked == [False, True] * 2
+
+
 @pytest.mark.parametrize("file", ["student", "source", "student-average"])
 def test_a_strangers_networks_fetch_nothing(file, tmp_path, monkeypatch, capsys):
     """A verdict loads more of a run than its student."""

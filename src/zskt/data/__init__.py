@@ -13,12 +13,15 @@ from zskt.data.names import PUBLIC
 from zskt.errors import unknown
 
 
-def load_data(name: str, data_dir: str | Path = "data") -> ImageData:
+def load_data(
+    name: str, data_dir: str | Path = "data", *, download: bool = True
+) -> ImageData:
     """Read a data set into memory.
 
     Args:
         name: a key of `DATA`, with a real path where it has PATH or FILE.
         data_dir: where the public sets lie or are downloaded to.
+        download: whether they may be.
 
     Raises:
         UserError: if the name is unknown, or files are missing, damaged or of the wrong form.
@@ -31,7 +34,7 @@ def load_data(name: str, data_dir: str | Path = "data") -> ImageData:
     if name in PUBLIC:
         from zskt.data.public import read_public
 
-        return read_public(name, Path(data_dir))
+        return read_public(name, Path(data_dir), download=download)
     if name.startswith("folder:"):
         from zskt.data.folder import read_folder
 

@@ -12,7 +12,7 @@ from zskt.errors import UserError, first_line
 DIGITS = tuple("0123456789")
 
 
-def read_public(name: str, data_dir: Path) -> ImageData:
+def read_public(name: str, data_dir: Path, *, download: bool = True) -> ImageData:
     """Read one of `PUBLIC` from where torchvision keeps or puts the files.
 
     It unpickles those of CIFAR, after it has compared their MD5 with the known one.
@@ -20,12 +20,17 @@ def read_public(name: str, data_dir: Path) -> ImageData:
     root = str(data_dir)
     try:
         if name == "svhn":
-            parts = [datasets.SVHN(root, part, download=True) for part in ("train", "test")]
+            parts = [datasets.SVHN(root, part, download=download) for part in ("train", "test")]
         else:
             kind = "FashionMNIST" if name == "fashion-mnist" else name.upper()
             make = getattr(datasets, kind)
-            parts = [make(root, train=train, download=True) for train in (True, False)]
+            parts = [make(root, train=train, download=download) for train in (True, False)]
     except (RuntimeError, OSError, EOFError) as error:
+        if not download:
+            raise UserError(
+                f"{name} is not in {data_dir}, where the run had it; give `data_dir`, where it is "
+                "or may be downloaded to"
+            ) from error
         raise UserError(
             f"{name} is not in {data_dir} and cannot be downloaded ({first_line(error)}); "
             "put torchvision's files there with `data_dir`, or give an .npz"

@@ -74,7 +74,9 @@ def _carry_out(
     run = budget.run = replace(
         task.run, precision=where.precision, devices=several[0], nodes=several[1]
     )
-    images = None if task.data is None or rank else data_of(task.data, task.data_dir)
+    images = None
+    if task.data is not None and not rank:
+        images = data_of(task.data, task.data_dir, download=task.download)
     card = replace(teacher.card, architecture=name, arguments=parsed(task.student_arg) or None)
     play = Play(
         method=task.method, run=run, where=where, input_size=card.input_size,

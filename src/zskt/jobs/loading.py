@@ -25,9 +25,22 @@ DOWNLOADED = ("hf:", "timm:", "torchvision:")
 """How sources begin that are fetched from their makers."""
 
 
-def data_of(data: str | ImageData, data_dir: Path) -> ImageData:
+def data_of(data: str | ImageData, data_dir: Path, *, download: bool = True) -> ImageData:
     """Data by its name, or as it is."""
-    return data if isinstance(data, ImageData) else load_data(data, data_dir)
+    if isinstance(data, ImageData):
+        return data
+    return load_data(data, data_dir, download=download)
+
+
+def data_dir_of_run(settings: dict[str, Any], given: Path) -> tuple[Path, bool]:
+    """Where a run's data lies, and whether it may be downloaded to there.
+
+    A folder that only the run names, which may be somebody else's, is read and not written.
+    """
+    if given != Path("data"):
+        return given, True
+    named = Path(settings["data_dir"])
+    return named, named == given.resolve()
 
 
 def name_of(given: Any) -> str | None:

@@ -10,6 +10,7 @@ from zskt.distillation.session import Method
 from zskt.errors import UserError
 from zskt.jobs.loading import (
     check_code,
+    data_dir_of_run,
     name_of,
     options_of_run,
     teacher_of_run,
@@ -41,6 +42,8 @@ class Task:
     resumed: bool = False
     log_to: tuple[str, ...] = ()
     """Who gets the metrics, besides the folder."""
+    download: bool = True
+    """Whether public data may be downloaded to `data_dir`."""
     length_given: bool = True
     """Whether the length was asked for: if not, a new run may be shortened, and one that is gone on
     with keeps its own."""
@@ -101,6 +104,7 @@ def _task(
     own = Run(**settings["run"])
     # What torchrun started counts for more than what the run had before.
     devices, nodes = started_by_torchrun() or (own.devices, own.nodes)
+    place, download = data_dir_of_run(settings, data_dir)
     method = method_class(settings["method"])
     check_kinds(settings["method_settings"], method())
     if run.has_length:
@@ -115,7 +119,7 @@ def _task(
             nodes=run.nodes or nodes, micro_batch=run.micro_batch or own.micro_batch,
         ),
         data=settings["data"],
-        data_dir=data_dir if data_dir != Path("data") else Path(settings["data_dir"]),
+        data_dir=place, download=download,
         digest=settings["teacher_sha256"], resumed=True,
         length_given=run.has_length,
     )  # fmt: skip

@@ -42,7 +42,7 @@ def carry_out(task: TrainTask, *, overwrite: bool, results: Path | None, progres
     start = time.monotonic()
     recipe, where = task.recipe, resolve(task.device, task.precision)
     keep_apart(task.out, task.init, task.distill_from, task.options.weights)
-    images = data_of(task.data, task.data_dir)
+    images = data_of(task.data, task.data_dir, download=task.download)
     learnt = images.train
     few = None if task.per_class is None else balanced_subset(learnt, task.per_class, recipe.seed)
     settings = {**task.settings(), "device": where.name, "precision": where.precision}

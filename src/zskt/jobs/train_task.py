@@ -9,6 +9,7 @@ from zskt.devices import Precision
 from zskt.errors import UserError, check_settings
 from zskt.jobs.loading import (
     check_code,
+    data_dir_of_run,
     name_of,
     options_of_run,
     teacher_of_run,
@@ -44,6 +45,8 @@ class TrainTask:
     digest: str | None = None
     """Of the teacher's file, if it has to be a certain one."""
     resumed: bool = False
+    download: bool = True
+    """Whether public data may be downloaded to `data_dir`."""
 
     def __post_init__(self):
         # How many images of a class there are, the data will say.
@@ -101,12 +104,13 @@ def task_of_run(
             distill_from, options = teacher_of_run(settings, allow_code=options.allow_code)
         else:
             options = options_of_run(settings, allow_code=options.allow_code)
+        place, download = data_dir_of_run(settings, data_dir)
         # Before its first checkpoint a run starts again from what it was started with.
         init = None if whole else settings["init_path"]
         return TrainTask(
             network=network, arguments=arguments,
             data=settings["data"] if data is None else data,
-            data_dir=data_dir if data_dir != Path("data") else Path(settings["data_dir"]),
+            data_dir=place, download=download,
             recipe=_settings_of(Recipe, settings), per_class=_whole_number(settings["per_class"]),
             distill_from=distill_from, options=options,
             guidance=_settings_of(KnowledgeDistillation, settings),
