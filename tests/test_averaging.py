@@ -1,6 +1,8 @@
 """The student's moving average, and the memory that a round needs."""
 
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -136,6 +138,24 @@ def test_the_first_round_is_measured_and_told(monkeypatch, capsys):
     told = capsys.readouterr()
     assert "A round needs about" in told.out
     assert told.err.count("By the end of the first round 1.2 GB of memory were taken.") == 1
+
+
+CHILD = """
+from zskt.distillation.memory import measured_bytes
+import torch
+before = measured_bytes(torch.device("cpu"))
+much = bytearray(b"1") * 300_000_000
+print(measured_bytes(torch.device("cpu")) - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a child the peak of its parent")
+def test_a_process_is_not_told_the_memory_of_its_parent():
+    # More than the child takes in all.
+    much = bytearray(b"1") * 1_500_000_000
+    done = subprocess.run([sys.executable, "-c", CHILD], capture_output=True, text=True)
+    assert len(much) > 0
+    assert 290_000_000 < int(done.stdout) < 400_000_000, done.stderr
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.5])

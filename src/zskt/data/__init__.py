@@ -13,9 +13,7 @@ from zskt.data.names import PUBLIC
 from zskt.errors import unknown
 
 
-def load_data(
-    name: str, data_dir: str | Path = "data", *, download: bool = True
-) -> ImageData:
+def load_data(name: str, data_dir: str | Path = "data", *, download: bool = True) -> ImageData:
     """Read a data set into memory.
 
     Args:

@@ -63,6 +63,9 @@ def measured_bytes(device: torch.device) -> int:
     """The most that this process has held so far: on a GPU in its tensors, else in all."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
+    if (kilobytes := _told("/proc/self/status", "VmHWM")) is not None:
+        return kilobytes * 1024
+    # Where a process was started by a larger one, Linux would tell the larger one's here.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts kilobytes, macOS bytes.
     return peak if sys.platform == "darwin" else peak * 1024
@@ -80,9 +83,15 @@ def free_bytes(device: torch.device) -> int | None:
     """What a device has left for us; None where the system does not tell."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
+    kilobytes = _told("/proc/meminfo", "MemAvailable")
+    return None if kilobytes is None else kilobytes * 1024
+
+
+def _told(file: str, name: str) -> int | None:
+    """A number of kilobytes that Linux tells; None elsewhere."""
     try:
-        with open("/proc/meminfo") as file:
-            told = dict(line.split(":") for line in file)
-        return int(told["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
+        with open(file) as lines:
+            told = dict(line.split(":", 1) for line in lines)
+        return int(told[name].split()[0])
+    except (OSError, KeyError, ValueError, IndexError):
         return None
