@@ -51,6 +51,7 @@ def mlflow(monkeypatch):
         log_params=lambda settings: setattr(kept, "settings", settings),
         log_metrics=lambda numbers, step: kept.rows.append((step, dict(numbers))),
         end_run=lambda: setattr(kept, "ended", kept.ended + 1),
+        get_tracking_uri=lambda: "http://127.0.0.1:5000",
     )
     monkeypatch.setitem(sys.modules, "mlflow", module)
     return kept
@@ -76,6 +77,25 @@ def test_both_get_the_numbers_of_every_row(words, tmp_path, wandb, mlflow):
     assert "log_to" not in (tmp_path / "run" / "settings.json").read_text().replace("--log-to", "")
 
 
+def failing(fails):
+    """Either library, when nothing answers."""
+    return SimpleNamespace(
+        init=fails, start_run=fails, get_tracking_uri=lambda: "http://127.0.0.1:5000"
+    )
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_mlflows_client_alone_needs_a_server(words, tmp_path, monkeypatch, capsys, mlflow, whole):
+    """The extra is the client; its default place is a database, which the whole package has."""
+    sys.modules["mlflow"].get_tracking_uri = lambda: "sqlite:///mlflow.db"
+    monkeypatch.setattr("zskt.runs.mlflow_board.find_spec", lambda name: whole or None)
+    code = command(*words, "--out", tmp_path / "run", "--log-to", "mlflow")
+    assert code == (0 if whole else 2)
+    if not whole:
+        assert "set MLFLOW_TRACKING_URI" in capsys.readouterr().err
+        assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("name", ["wandb", "mlflow"])
 def test_what_is_missing_or_fails_is_one_sentence(words, tmp_path, monkeypatch, capsys, name):
     def fails(**_):
@@ -86,7 +106,7 @@ def test_what_is_missing_or_fails_is_one_sentence(words, tmp_path, monkeypatch, 
     assert command(*words, *out) == 2
     assert "need an extra; run: " in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
-    monkeypatch.setitem(sys.modules, name, SimpleNamespace(init=fails, start_run=fails))
+    monkeypatch.setitem(sys.modules, name, failing(fails))
     assert command(*words, *out) == 2
     told = capsys.readouterr().err
     assert "takes no metrics: ConnectionError: no way there" in told

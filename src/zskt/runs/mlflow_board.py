@@ -1,6 +1,7 @@
 """The recorded metrics for MLflow too, where it is asked for."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ class MlflowBoard:
         settings: of the run, to be searched by.
 
     Raises:
-        UserError: if it is not installed; from `record`, if it takes no metrics.
+        UserError: if it is not installed, or only its client and there is no server; from `record`, if it takes no metrics.
     """
 
     def __init__(self, path: Path, settings: dict[str, Any]):
@@ -24,6 +25,11 @@ class MlflowBoard:
             mlflow: Any = import_module("mlflow")
         except ImportError as error:
             raise needs_extra("MLflow", "mlflow") from error
+        if str(mlflow.get_tracking_uri()).startswith("sqlite") and find_spec("sqlalchemy") is None:
+            raise UserError(
+                "MLflow's client alone keeps no metrics on this machine; set MLFLOW_TRACKING_URI "
+                "to the address of a server, or install mlflow whole"
+            )
         self._mlflow = mlflow
         self._name = path.resolve().name
         self._settings = settings
