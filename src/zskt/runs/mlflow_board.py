@@ -17,7 +17,8 @@ class MlflowBoard:
         settings: of the run, to be searched by.
 
     Raises:
-        UserError: if it is not installed, or only its client and there is no server; from `record`, if it takes no metrics.
+        UserError: if it is not installed, or only its client and there is no server; from `record`,
+            if it takes no metrics.
     """
 
     def __init__(self, path: Path, settings: dict[str, Any]):
