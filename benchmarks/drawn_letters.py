@@ -7,6 +7,7 @@ One seed makes the same file on every machine with the same versions.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def letter(random: np.random.Generator, name: str, typeface: Path, side: int) ->
     while min(abs(ink.mean() - first.mean()), abs(ink.mean() - second.mean())) < 50:
         first, second, ink = random.uniform(0, 255, (3, 3))
     ground = np.broadcast_to(first + (second - first) * ramp, (side, side, 3))
-    ground = np.rot90(ground, random.integers(4)).astype(np.uint8)
+    ground = np.rot90(ground, int(random.integers(4))).astype(np.uint8)
     font = ImageFont.truetype(typeface, round(side * random.uniform(0.5, 0.8)))
     mask = Image.new("L", (side, side))
     place = tuple(side * (0.5 + random.uniform(-0.1, 0.1, 2)))
@@ -56,14 +57,19 @@ def split(kind: str, count: int, side: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(images), labels[:, None].astype(np.uint8)
 
 
-def main() -> None:
-    """Write the file."""
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, default=64, help="pixels")
     parser.add_argument("--train", type=int, default=7800, help="images")
     parser.add_argument("--test", type=int, default=1040, help="images")
     parser.add_argument("--out", type=Path, required=True)
-    asked = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    """Write the file."""
+    asked = arguments()
     made = {}
     for kind, count in (("train", asked.train), ("test", asked.test)):
         made[f"{kind}_images"], made[f"{kind}_labels"] = split(kind, count, asked.side)

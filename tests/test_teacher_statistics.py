@@ -156,6 +156,19 @@ def test_an_exported_program_shows_what_is_within(decomposed, tmp_path):
 
 
 @quiet
+def test_an_onnx_file_that_nothing_has_simplified_shows_all_batch_norm(tmp_path):
+    """It computes the biases of its convolutions, which the converter does not take."""
+    own, images = load(DIGITS).eval(), torch.randn(6, 1, 8, 8)
+    torch.onnx.export(
+        own, (images,), tmp_path / "model.onnx", dynamic_shapes=({0: torch.export.Dim("batch")},),
+        external_data=False, verbose=False, optimize=False,
+    )  # fmt: skip
+    network = load_teacher(tmp_path / "model.onnx", mean=(0.3,), std=(0.4,)).network
+    assert len(remembering(network)) == 13
+    assert torch.allclose(network(images), own(images), atol=1e-4)
+
+
+@quiet
 def test_batch_norm_of_an_onnx_file_is_seen(tmp_path):
     zskt("export", DIGITS, "--out", tmp_path / "model.onnx", "--pixels", "0-1")
     network = load_teacher(tmp_path / "model.onnx").network

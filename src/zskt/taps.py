@@ -11,7 +11,6 @@ hooks, and none inside what takes a batch in pieces.
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from math import isqrt
 from typing import Any
 
 import torch
@@ -110,7 +109,7 @@ class Watched:
     def _seen(self, images: Images) -> tuple[Tensor, ...]:
         with tapped(self.modules) as outputs:
             logits = self.network(images)
-        return logits, *[attention_map(as_maps(outputs[module])) for module in self.modules]
+        return logits, *[attention_map(outputs[module]) for module in self.modules]
 
 
 def watch_stages(
@@ -139,27 +138,13 @@ def watch_stages(
     return Watched(teacher, names[0]), Watched(student, names[1])
 
 
-def as_maps(output: Tensor) -> Tensor:
-    """An output as maps: as it is, or the tokens of a transformer that looks at square images.
-
-    Tokens (batch, tokens, channels) lie row by row, after those that stand for no place, such as a
-    class token. An output of another kind comes back as it is.
-    """
-    if output.ndim != 3:
-        return output
-    side = isqrt(output.shape[1])
-    places = output[:, output.shape[1] - side**2 :]
-    return places.transpose(1, 2).unflatten(2, (side, side))
-
-
 def matching_stages(
     teacher: nn.Module, student: nn.Module, images: Images
 ) -> tuple[list[str], list[str]]:
     """Names of modules of both networks whose outputs have the same height and width.
 
     Our own networks name their stages; of any other, among the outermost modules with an output of
-    a spatial size, the last to run is taken, which is the end of a stage. A transformer's tokens are
-    maps, too.
+    a spatial size, the last to run is taken, which is the end of a stage.
 
     Returns:
         The teacher's and the student's names, largest maps first; both empty if nothing matches.
@@ -180,7 +165,7 @@ def _stages(network: nn.Module, images: Images) -> dict[tuple[int, int], str]:
     with evaluating(network), tapped(list(names)) as outputs:
         network(images)
     stages: dict[tuple[int, int], nn.Module] = {}
-    for module, output in ((each, as_maps(outputs[each])) for each in outputs):
+    for module, output in outputs.items():
         # A module that only normalises the images is no stage.
         if output.ndim != 4 or output.shape[2:] == (1, 1) or output.shape == images.shape:
             continue

@@ -20,7 +20,7 @@ from zskt.modes import evaluating
 from zskt.networks.inference_form import inference_form
 from zskt.pieces.generator_losses import divergence
 from zskt.pieces.lesson import Lesson
-from zskt.taps import as_maps, matching_stages, tapped
+from zskt.taps import matching_stages, tapped
 
 Images = Float[Tensor, "batch channels height width"]
 
@@ -73,7 +73,7 @@ class StageFeatures:
         def seen(images: Images) -> tuple[Tensor, ...]:
             with tapped(self.theirs) as outputs:
                 logits = self.teacher(images)
-            return logits, *[as_maps(outputs[module]) for module in self.theirs]
+            return logits, *[outputs[module] for module in self.theirs]
 
         logits, *stages = in_chunks(self.teacher, seen, images)
         return logits, stages
@@ -82,7 +82,7 @@ class StageFeatures:
         """Its logits and the outputs of its stages."""
         with tapped(self.ours) as outputs:
             logits = self.student(images)
-        return logits, [as_maps(outputs[module]) for module in self.ours]
+        return logits, [outputs[module] for module in self.ours]
 
     def distance(self, teacher: Sequence[Tensor], student: Sequence[Tensor]) -> Float[Tensor, ""]:
         """F of at least one stage."""

@@ -12,6 +12,7 @@ from zskt.extras import needs_extra
 from zskt.images import size_in_words
 from zskt.teachers.loaded import ABOUT, LoadedNetwork
 
+LAYERS = ("Conv", "ConvTranspose", "BatchNormalization", "Gemm")
 TOLERANCE = 1e-3
 """Largest difference from onnxruntime, as a share of the largest output."""
 
@@ -84,8 +85,10 @@ def _converted(model: Any, file: Path) -> nn.Module:
     from onnx2pytorch import ConvertModel
     from onnx2pytorch.operations import BatchNormWrapper
 
-    _fold_identities(model.graph)
     try:
+        _fold_identities(model.graph)
+        if _computes_weights(model.graph):
+            model = _folded(model)
         converted = ConvertModel(model)
     except Exception as error:
         # An operator that it lacks, or has in another form, such as 8-bit convolutions.
@@ -98,6 +101,24 @@ def _converted(model: Any, file: Path) -> nn.Module:
         if isinstance(module, BatchNormWrapper) and not module.has_lazy:
             setattr(converted, name, ShownBatchNorm(module.bnu))
     return converted
+
+
+def _computes_weights(graph: Any) -> bool:
+    """Whether a graph computes weights of its layers, as one that nothing has simplified does."""
+    known = {tensor.name for tensor in graph.initializer} | {""}
+    known |= {name for node in graph.node if node.op_type == "Constant" for name in node.output}
+    layers = [node for node in graph.node if node.op_type in LAYERS]
+    return any(name not in known for node in layers for name in node.input[1:])
+
+
+def _folded(model: Any) -> Any:
+    """A model with what it computes of constants alone as constants."""
+    from onnxscript import ir, optimizer
+
+    read = ir.serde.deserialize_model(model)
+    optimizer.fold_constants(read)
+    optimizer.remove_unused_nodes(read)
+    return ir.serde.serialize_model(read)
 
 
 @torch.no_grad()
