@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from players import zskt
+from zskt import Run, distill
 from zskt.images import Normalisation, Translated, normalisation_of_pixels
 from zskt.model_file import load, read_classifier_card
 from zskt.networks import create
@@ -67,6 +68,26 @@ class Broken(nn.Module):
         return self.norm(images).flatten(1)
 
 
+def test_batch_norm_of_vectors_tells_nothing():
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 3))
+    assert data_statistics(network.eval(), (1, 8, 8), 1.0) is None
+
+
+def test_batch_norm_that_never_learnt_tells_nothing():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 8, 3), nn.BatchNorm2d(8), nn.Flatten()).eval()
+    assert data_statistics(network, (1, 8, 8), 1.0) is None
+
+
+def test_behind_layers_that_are_not_linear_nothing_is_told():
+    network, _, size = taking_pixels(DIGITS)
+    bent = nn.Sequential(nn.Conv2d(1, 1, 1), nn.Tanh(), network)
+    with torch.no_grad():
+        bent[0].weight.fill_(3.0)
+        bent[0].bias.fill_(-0.5)
+    assert data_statistics(bent.eval(), size, 1.0) is None
+
+
 @pytest.mark.parametrize("breaks", [True, False])
 def test_a_network_that_breaks_there_tells_nothing(breaks):
     assert data_statistics(Broken(breaks).eval(), (1, 8, 8), 1.0) is None
@@ -107,16 +128,26 @@ def test_who_knows_the_data_says_so():
 
 @quiet
 def test_a_run_keeps_what_was_told(tmp_path, monkeypatch):
+    network, own, _ = taking_pixels(DIGITS.resolve())
     monkeypatch.chdir(tmp_path)
-    network, _, size = taking_pixels(Path(__file__).parents[1] / DIGITS)
-    torch.jit.save(torch.jit.trace(network, torch.zeros(1, *size)), "teacher.pt")
-    words = ["--pixels", "0-1", "--input-size", *map(str, size), "--mean", "0.3", "--std", "0.4"]
-    run = ["--student", "wrn-10-1", "--rounds", "2", "--method", "zskt", "--until", "1"]
-    assert zskt("distill", "--teacher", "teacher.pt", *run, *words, "--out", "run") == 0
-    settings = json.loads(Path("run/settings.json").read_text())
-    assert settings["teacher_options"]["mean"] == [0.3]
+    save(network, "teacher.pt2")
+    told = ("--pixels", "0-1", "--student", "wrn-10-1", "--method", "zskt", "--rounds", 2)
+    assert zskt("distill", "--teacher", "teacher.pt2", *told, "--until", 1, "--out", "run") == 0
+    taught = ("--distill-from", "teacher.pt2", "--pixels", "0-1", "--data", "digits")
+    assert zskt("train", "wrn-10-1", *taught, "--epochs", 1, "--out", "trained") == 0
+    kept = json.loads(Path("run/settings.json").read_text())["teacher_options"]
+    assert kept["pixels"] == "0-1"
+    assert kept["mean"] == pytest.approx(own.mean, abs=0.01)
+    # Whatever batch norm would tell today, the run goes on with what it began with.
+    monkeypatch.setattr("zskt.teachers.load.data_statistics", lambda *_: None)
     assert zskt("distill", "--resume", "run") == 0
-    assert read_classifier_card(Path("run/student.safetensors")).mean == (0.3,)
+    assert list(read_classifier_card(Path("run/student.safetensors")).mean) == kept["mean"]
+    trained = json.loads(Path("trained/settings.json").read_text())["teacher_options"]
+    assert trained["mean"] == kept["mean"]
+    # A teacher that is loaded tells all itself.
+    options = {"pixels": "0-1", "mean": tuple(kept["mean"]), "std": tuple(kept["std"])}
+    loaded = load_teacher("teacher.pt2", **options)
+    distill(resume="run", teacher=loaded, run=Run(rounds=3))
 
 
 def test_a_run_of_the_first_version_goes_on_in_the_middle():
@@ -126,13 +157,16 @@ def test_a_run_of_the_first_version_goes_on_in_the_middle():
     assert (options.mean, options.std) == tuple((each,) for each in CENTRED)
 
 
+def save(network, file, decomposed=False):
+    """As a program for batches of any size."""
+    rows = ({0: torch.export.Dim.AUTO},)
+    program = torch.export.export(network, (torch.randn(4, 1, 8, 8),), dynamic_shapes=rows)
+    torch.export.save(program.run_decompositions() if decomposed else program, file)
+
+
 def exported(file, decomposed):
     """A program of the digits teacher, as its graph or as plain operations."""
-    rows = {0: torch.export.Dim.AUTO}
-    program = torch.export.export(
-        load(DIGITS).eval(), (torch.randn(4, 1, 8, 8),), dynamic_shapes=(rows,)
-    )
-    torch.export.save(program.run_decompositions() if decomposed else program, file)
+    save(load(DIGITS).eval(), file, decomposed)
     return load_teacher(file, mean=(0.3,), std=(0.4,)).network
 
 
@@ -153,6 +187,40 @@ def test_an_exported_program_shows_what_is_within(decomposed, tmp_path):
         assert all(map(torch.equal, running(layer), running(shown)))
     student = create("wrn-10-1", classes=10, input_size=(1, 8, 8))
     assert len(matching_stages(program, student, images)[0]) == 3
+
+
+class Scaled(nn.Module):
+    """Batch norm by hand, its weights computed or held as buffers."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        self.convolution, self.head = nn.Conv2d(1, 4, 3), nn.Linear(4, 3)
+        for name in ("mean", "variance", "scale", "shift"):
+            self.register_buffer(name, torch.rand(4) + 0.5)
+
+    def forward(self, images):
+        maps, scale = self.convolution(images), self.scale
+        scale = scale + 1 if self.kind == "computed" else scale
+        more = (scale, self.shift)
+        if self.kind == "cudnn":
+            normed = torch.ops.aten.native_batch_norm.default
+            maps = normed(maps, *more, self.mean, self.variance, False, 0.1, 1e-5)[0]
+        else:
+            maps = nn.functional.batch_norm(maps, self.mean, self.variance, *more)
+        return self.head(maps.relu().mean((2, 3)))
+
+
+@quiet
+@pytest.mark.parametrize("decomposed", [False, True])
+@pytest.mark.parametrize(("kind", "count"), [("buffers", 1), ("computed", 0), ("cudnn", None)])
+def test_batch_norm_of_another_form_says_the_same(kind, count, decomposed, tmp_path):
+    torch.manual_seed(0)
+    network, images = Scaled(kind).eval(), torch.randn(5, 1, 8, 8)
+    save(network, tmp_path / "program.pt2", decomposed)
+    program = load_teacher(tmp_path / "program.pt2", mean=(0.3,), std=(0.4,)).network
+    assert torch.allclose(program(images), network(images), atol=1e-5)
+    assert count in (None, len(remembering(program)))
 
 
 @quiet
@@ -177,3 +245,8 @@ def test_batch_norm_of_an_onnx_file_is_seen(tmp_path):
         network(torch.randn(3, 1, 8, 8))
     # The exporter has put the other seven into convolutions before them.
     assert len(layers) == len(seen) == 6
+    # The names of its weights, which a run's digest of its teacher has, are the converter's.
+    assert any(name.endswith(".bnu.running_mean") for name in network.state_dict())
+    # It tells its pixels itself; what is said besides is of its data.
+    said = load_teacher(tmp_path / "model.onnx", mean=(0.3,), std=(0.4,))
+    assert (said.takes, said.card.mean) == ("0-1", (0.3,))

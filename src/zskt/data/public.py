@@ -28,8 +28,8 @@ def read_public(name: str, data_dir: Path, *, download: bool = True) -> ImageDat
     except (RuntimeError, OSError, EOFError) as error:
         if not download:
             raise UserError(
-                f"{name} is not in {data_dir}, where the run had it; give `data_dir`, where it is "
-                "or may be downloaded to"
+                f"{name} is not in {data_dir}, where the run had it; give `data_dir` in full, "
+                "where it is or may be downloaded to"
             ) from error
         raise UserError(
             f"{name} is not in {data_dir} and cannot be downloaded ({first_line(error)}); "

@@ -18,11 +18,7 @@ def settings_of(
     task: Task, teacher: Teacher, student: nn.Module, name: str | None, run: Run, where: Where
 ) -> dict[str, Any]:
     """Everything that was set, for the run folder."""
-    if teacher.takes != "normalised" and not isinstance(task.teacher, Teacher):
-        # Where batch norm told them: whoever goes on with the run is not to ask it again.
-        card = teacher.card
-        told = replace(task.options, pixels=teacher.takes, mean=card.mean, std=card.std)
-        task = replace(task, options=told)
+    task = replace(task, options=task.options.told_by(teacher))
     given = {"teacher": task.teacher, "student": task.student, "data": task.data}
     settings = {
         "teacher_sha256": teacher.digest,

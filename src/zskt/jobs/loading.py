@@ -155,6 +155,13 @@ def options_of_run(settings: dict[str, Any], *, allow_code: bool) -> TeacherOpti
     return TeacherOptions(**kept, allow_code=allow_code)
 
 
+def options_beside(teacher: Any, settings: dict[str, Any], *, allow_code: bool) -> TeacherOptions:
+    """What was said of a run's teacher that is given anew; one that is loaded tells all itself."""
+    if isinstance(teacher, Teacher):
+        return TeacherOptions(allow_code=allow_code)
+    return options_of_run(settings, allow_code=allow_code)
+
+
 def check_code(name: str, *, allow_code: bool) -> None:
     """Raise a `UserError` if a name from a run's settings means code and that is not allowed."""
     if is_code(name):

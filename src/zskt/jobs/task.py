@@ -12,7 +12,7 @@ from zskt.jobs.loading import (
     check_code,
     data_dir_of_run,
     name_of,
-    options_of_run,
+    options_beside,
     teacher_of_run,
     whole_settings,
 )
@@ -85,7 +85,7 @@ def _task(
     data_dir: Path,
     allow_code: bool,
 ) -> Task:
-    options = options_of_run(settings, allow_code=allow_code)
+    options = options_beside(teacher, settings, allow_code=allow_code)
     if teacher is None:
         teacher, options = teacher_of_run(settings, allow_code=allow_code)
     arguments = settings["student_arguments"]

@@ -178,7 +178,7 @@ def _taught(
     network = teacher.network.requires_grad_(False).to(where.device)
     network = network.to(memory_format=torch.channels_last)
     loss_of = with_teacher(task.guidance, network, student, images.input_size, where)
-    told = {**asdict(task.guidance), "teacher_options": task.options.plain()}
+    told = {**asdict(task.guidance), "teacher_options": task.options.told_by(teacher).plain()}
     told |= {"teacher_sha256": teacher.digest, "teacher_path": resolved(teacher.source)}
     return replace(images, mean=normalisation.mean, std=normalisation.std), loss_of, told
 

@@ -11,7 +11,7 @@ from zskt.jobs.loading import (
     check_code,
     data_dir_of_run,
     name_of,
-    options_of_run,
+    options_beside,
     teacher_of_run,
     whole_settings,
 )
@@ -103,7 +103,7 @@ def task_of_run(
         elif distill_from is None:
             distill_from, options = teacher_of_run(settings, allow_code=options.allow_code)
         else:
-            options = options_of_run(settings, allow_code=options.allow_code)
+            options = options_beside(distill_from, settings, allow_code=options.allow_code)
         place, download = data_dir_of_run(settings, data_dir)
         # Before its first checkpoint a run starts again from what it was started with.
         init = None if whole else settings["init_path"]

@@ -103,7 +103,7 @@ def teacher_of_finished(run: Path, teacher: arg.TeacherLike | None, *, allow_cod
         UserError: if it is not there, another one, or code that is not allowed; if the folder is
             not that of a distillation.
     """
-    from zskt.jobs.loading import options_of_run, teacher_of_run, whole_settings
+    from zskt.jobs.loading import options_beside, teacher_of_run, whole_settings
     from zskt.runs.folder import RunFolder
 
     settings = RunFolder(run).settings()
@@ -113,7 +113,7 @@ def teacher_of_finished(run: Path, teacher: arg.TeacherLike | None, *, allow_cod
     with whole_settings(run):
         digest, options = (
             settings["teacher_sha256"],
-            options_of_run(settings, allow_code=allow_code),
+            options_beside(source, settings, allow_code=allow_code),
         )
         if source is None:
             source, options = teacher_of_run(settings, allow_code=allow_code)

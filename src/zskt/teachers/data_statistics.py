@@ -23,6 +23,8 @@ from zskt.taps import tapped
 
 DARKEST, SMALLEST, LARGEST = 0.02, 0.05, 0.5
 """Means lie so far from black and white at least, spreads between the other two."""
+BENT = 0.05
+"""So many spreads of the layer may be off what a linear layer would give."""
 PULL = 0.1
 """Towards mid-grey, where the layer does not tell colours apart."""
 
@@ -33,7 +35,8 @@ def data_statistics(
 ) -> Normalisation | None:
     """Mean and spread of the data of a network that takes pixels from 0 to `top`.
 
-    None where no batch norm can be seen, or where what it tells fits worse than mid-grey.
+    None where no batch norm can be seen, where the layers before it are not linear, or where what
+    it tells makes no sense or fits worse than mid-grey.
     """
     channels = input_size[0]
     colours = torch.cat([torch.zeros(1, channels), torch.eye(channels)])
@@ -47,14 +50,20 @@ def data_statistics(
     scale = variance.clamp_min(1e-5).sqrt()[:, None]
     rows = torch.cat([columns / scale, PULL * torch.eye(channels)])
     aims = torch.cat([(ours - black)[:, None] / scale, torch.full((channels, 1), PULL / 2)])
-    mean = torch.linalg.lstsq(rows, aims).solution[:, 0].clamp(DARKEST, 1 - DARKEST)
+    mean = torch.linalg.lstsq(rows, aims).solution[:, 0]
     grey = columns.sum(1).square()
-    spread = ((variance * grey).sum() / grey.square().sum()).sqrt().clamp(SMALLEST, LARGEST)
-    again = _first(network, input_size, top * torch.stack([mean, torch.full_like(mean, 0.5)]))
-    if again is None or not spread.isfinite():
+    spread = ((variance * grey).sum() / grey.square().sum()).sqrt()
+    sensible = (mean > DARKEST).all() and (mean < 1 - DARKEST).all()
+    if not (sensible and SMALLEST < spread < LARGEST):
         return None
-    told, centre = ((again[0] - ours) / scale[:, 0]).norm(dim=1)
-    if not told <= centre:
+    tried = torch.stack([mean, torch.full_like(mean, 0.5)])
+    again = _first(network, input_size, top * tried)
+    if again is None:
+        return None
+    maps, width = again[0], scale[:, 0]
+    bent = ((maps - black - tried @ columns.T) / width).abs().max()
+    told, centre = ((maps - ours) / width).norm(dim=1)
+    if not (bent < BENT and told <= centre):
         return None
     # Rounded, so that another machine plays with the same.
     return Normalisation(
@@ -75,7 +84,7 @@ def _first(
         # It takes other images; what it cannot take is told where it is tried as a teacher.
         return None
     layer, maps = next(iter(inputs.items()), (None, None))
-    if layer is None or maps is None or len(maps) != len(colours):
+    if layer is None or maps is None or maps.ndim != 4 or len(maps) != len(colours):
         return None
     mean, variance = running(layer)
     return maps.flatten(2).mean(2).float(), mean.float(), variance.float()

@@ -14,7 +14,7 @@ from torch.fx import GraphModule, Node
 
 from zskt.images import Images
 
-FORMS = (torch.ops.aten.batch_norm.default, torch.ops.aten.cudnn_batch_norm.default)
+FORM = torch.ops.aten.batch_norm.default
 PLAIN = torch.ops.aten._native_batch_norm_legit_no_training.default
 """Batch norm as a program that was decomposed has it; it gives a tuple, its maps first."""
 
@@ -71,22 +71,31 @@ def _batch_norm(network: GraphModule, node: Node) -> BatchNorm | None:
     form = node.target
     if form is PLAIN:
         tensors, eps = node.args[1:5], node.args[6]
-    elif form in FORMS and not node.args[5]:
+    elif form is FORM and not node.args[5]:
         tensors, eps = node.args[1:5], node.args[7]
     else:
         return None
+    if any(isinstance(each, Node) and each.op != "get_attr" for each in tensors):
+        return None  # computed
     weight, bias, mean, variance = (_tensor(network, each) for each in tensors)
     if mean is None or variance is None:
         return None
     layer = BatchNorm(len(mean), eps=eps, affine=False).eval()  # ty: ignore
     layer.running_mean, layer.running_var = mean, variance
-    layer.weight, layer.bias = weight, bias
+    layer.weight, layer.bias = _weight(weight), _weight(bias)  # ty: ignore
     return layer
+
+
+def _weight(values: Any) -> nn.Parameter | None:
+    """A weight; some networks hold it as a buffer."""
+    if values is None or isinstance(values, nn.Parameter):
+        return values
+    return nn.Parameter(values, requires_grad=False)
 
 
 def _tensor(network: GraphModule, node: Any) -> Any:
     """What a node that gets an attribute gets."""
-    if not isinstance(node, Node) or node.op != "get_attr":
+    if not isinstance(node, Node):
         return None
     place: Any = network
     for part in str(node.target).split("."):

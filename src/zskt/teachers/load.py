@@ -93,7 +93,7 @@ def load_teacher(
     for width in {each.dtype for each in network.parameters()} & OTHER_WIDTHS.keys():
         network = network.float()
         notes.append(f"Its weights have {OTHER_WIDTHS[width]} bits; it runs in 32.")
-    if pixels == "normalised" and mean is None:
+    if pixels == "normalised":
         pixels = loaded.pixels
     images = torch.randn(4, *size, generator=torch.Generator().manual_seed(0))
     if pixels != "normalised":

@@ -13,6 +13,8 @@ from zskt.images import size_in_words
 from zskt.teachers.loaded import ABOUT, LoadedNetwork
 
 LAYERS = ("Conv", "ConvTranspose", "BatchNormalization", "Gemm")
+MOST = 2**26
+"""Numbers in a constant that is folded."""
 TOLERANCE = 1e-3
 """Largest difference from onnxruntime, as a share of the largest output."""
 
@@ -40,11 +42,12 @@ class ShownBatchNorm(nn.Module):
 
     def __init__(self, layer: nn.Module):
         super().__init__()
-        self.layer = layer
+        # Called as in the wrapper: the digest of a teacher has the names of its weights.
+        self.bnu = layer
 
     def forward(self, maps: Tensor, *constants: Tensor) -> Tensor:
         """Normalised."""
-        return self.layer(maps)
+        return self.bnu(maps)
 
 
 def read_onnx(file: Path) -> LoadedNetwork:
@@ -116,7 +119,7 @@ def _folded(model: Any) -> Any:
     from onnxscript import ir, optimizer
 
     read = ir.serde.deserialize_model(model)
-    optimizer.fold_constants(read)
+    optimizer.fold_constants(read, input_size_limit=MOST, output_size_limit=MOST)
     optimizer.remove_unused_nodes(read)
     return ir.serde.serialize_model(read)
 

@@ -62,6 +62,12 @@ class TeacherOptions:
         options = asdict(self)
         return load_teacher(source, arguments=parsed(options.pop("teacher_arg")), **options)
 
+    def told_by(self, teacher: "Teacher") -> "TeacherOptions":
+        """With what a teacher of pixels told of its data: who goes on is not to ask it again."""
+        if teacher.takes == "normalised":
+            return self
+        return replace(self, pixels=teacher.takes, mean=teacher.card.mean, std=teacher.card.std)
+
     def plain(self) -> dict[str, Any]:
         """For JSON; trust in code is not kept."""
         weights = str(self.weights.resolve()) if self.weights else None
