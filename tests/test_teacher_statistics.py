@@ -189,6 +189,18 @@ def test_an_exported_program_shows_what_is_within(decomposed, tmp_path):
     assert len(matching_stages(program, student, images)[0]) == 3
 
 
+@quiet
+def test_a_graph_that_cannot_be_shown_still_teaches(tmp_path, monkeypatch):
+    def half_done(graph):
+        graph.graph.erase_node(next(node for node in graph.graph.nodes if not node.users))
+        raise IndexError
+
+    monkeypatch.setattr("zskt.teachers.traced.show", half_done)
+    program, images = exported(tmp_path / "program.pt2", False), torch.randn(6, 1, 8, 8)
+    assert torch.allclose(program(images), load(DIGITS).eval()(images), atol=1e-5)
+    assert not remembering(program)
+
+
 class Scaled(nn.Module):
     """Batch norm by hand, its weights computed or held as buffers."""
 

@@ -62,10 +62,7 @@ def read_exported(file: Path) -> LoadedNetwork:
         names = program.graph_signature.user_inputs
         inputs = [node for node in program.graph.nodes if node.op == "placeholder"]
         values = [node.meta["val"] for node in inputs if node.name in names]
-        exported = program.module()
-        if isinstance(exported, GraphModule):
-            show(exported)
-        network = Traced(exported)
+        network = Traced(_shown(program))
     except Exception as error:
         told = f"{file} is cut short or no file of torch.export; export it anew"
         raise UserError(told) from error
@@ -76,6 +73,18 @@ def read_exported(file: Path) -> LoadedNetwork:
     fixed = batch if isinstance(batch, int) else None
     found = LoadedNetwork(network, input_size=sides, batch=fixed)
     return found.told(files[ABOUT])
+
+
+def _shown(program: torch.export.ExportedProgram) -> nn.Module:
+    """The network of a program, its operations as modules where that can be."""
+    network = program.module()
+    try:
+        if isinstance(network, GraphModule):
+            show(network)
+    except Exception:
+        # A graph of an unknown form: nothing is seen within it, and it teaches all the same.
+        return program.module()
+    return network
 
 
 @contextmanager
