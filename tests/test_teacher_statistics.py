@@ -202,7 +202,7 @@ def test_a_graph_that_cannot_be_shown_still_teaches(tmp_path, monkeypatch):
 
 
 class Scaled(nn.Module):
-    """Batch norm by hand, its weights computed or held as buffers."""
+    """Batch norm by hand: its weights computed or buffers, or an operation that gives a tuple."""
 
     def __init__(self, kind):
         super().__init__()
@@ -215,7 +215,7 @@ class Scaled(nn.Module):
         maps, scale = self.convolution(images), self.scale
         scale = scale + 1 if self.kind == "computed" else scale
         more = (scale, self.shift)
-        if self.kind == "cudnn":
+        if self.kind == "native":
             normed = torch.ops.aten.native_batch_norm.default
             maps = normed(maps, *more, self.mean, self.variance, False, 0.1, 1e-5)[0]
         else:
@@ -225,7 +225,7 @@ class Scaled(nn.Module):
 
 @quiet
 @pytest.mark.parametrize("decomposed", [False, True])
-@pytest.mark.parametrize(("kind", "count"), [("buffers", 1), ("computed", 0), ("cudnn", None)])
+@pytest.mark.parametrize(("kind", "count"), [("buffers", 1), ("computed", 0), ("native", None)])
 def test_batch_norm_of_another_form_says_the_same(kind, count, decomposed, tmp_path):
     torch.manual_seed(0)
     network, images = Scaled(kind).eval(), torch.randn(5, 1, 8, 8)
