@@ -17,6 +17,7 @@ from zskt.model_file import Card, load, write_network
 from zskt.networks import create
 from zskt.networks.generator import Generator
 from zskt.runs.folder import RunFolder
+from zskt.runs.lock import FolderLock
 from zskt.runs.source import DrawnImages
 
 BOUNDS = ((-1.0, -2.0, -3.0), (1.0, 2.0, 4.0))
@@ -155,7 +156,21 @@ def test_a_run_keeps_what_its_signals_need(tmp_path, capsys, monkeypatch):
     assert 0 <= again["share_low"] <= again["share"] <= again["share_high"] <= 1
     assert left.keys() <= again.keys()
     assert again["leaves_divergence"] == pytest.approx(left["leaves_divergence"], rel=0.01)
-    assert f"**{left['word']}**; {left['reason']}" in (tmp_path / "run/README.md").read_text()
+    # The run says it from now on, unless the verdict was made on fewer images.
+    kept = json.loads((tmp_path / "run/verdict.json").read_text())["rows"]
+    assert kept == [again]
+    for file in ("README.md", "report.html"):
+        text = (tmp_path / "run" / file).read_text()
+        assert again["reason"] in text
+        assert left["reason"] not in text
+    assert "say it now" in capsys.readouterr().out
+    writer = FolderLock(tmp_path / "run")
+    writer.take()
+    before = (tmp_path / "run/verdict.json").stat().st_mtime_ns
+    assert zskt("verdict", "run") == 0
+    writer.release()
+    assert "could not be written" in capsys.readouterr().out
+    assert (tmp_path / "run/verdict.json").stat().st_mtime_ns == before
     assert zskt("distill", *words, "--out", "run", "--overwrite", "--until", 1) == 0
     assert not list((tmp_path / "run/snapshots").iterdir())
     RunFolder(tmp_path / "trained").create({"command_name": "train"}, overwrite=False)

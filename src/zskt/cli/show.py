@@ -116,6 +116,9 @@ def verdict(result: Judged) -> None:
     """The signals and the verdict on them."""
     print_table([{"signal": name, "value": value} for name, value in result.signals.items()])
     print(result)
+    if result.kept is not None:
+        kept = "say it now" if result.kept else "could not be written and are as they were"
+        print(f"the run's verdict.json, card and page {kept}")
 
 
 def synthesize(result: Synthesized) -> None:

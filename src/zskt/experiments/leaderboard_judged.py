@@ -10,7 +10,7 @@ from zskt.experiments.store import FinishedRun
 from zskt.jobs.beliefs import beliefs
 from zskt.jobs.verdict import verdict
 from zskt.measure.beliefs.settings import Measurement
-from zskt.runs.folder import LATER_VERDICT, RESULT, VERDICT, RunFolder
+from zskt.runs.folder import RESULT, VERDICT, RunFolder
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,10 @@ def verdict_of(entry: Entry, run: FinishedRun, terms: Terms) -> Mapping[str, Any
     folder = RunFolder(entry.folder)
     known = folder.read_result(VERDICT)
     assert known is not None, entry.folder
-    if terms.data is None and "share" not in known["rows"][0]:
-        later = entry.folder / LATER_VERDICT
-        if not later.is_file():
-            allowed = terms.options.allow_code
-            verdict(
-                entry.folder, teacher=entry.teacher, device=terms.run.device, allow_code=allowed,
-                results=later,
-            )  # fmt: skip
-        known = folder.read_result(LATER_VERDICT) or known
+    if terms.data is None and not ("share" in known["rows"][0] or known["settings"].get("later")):
+        allowed = terms.options.allow_code
+        judged = verdict(
+            entry.folder, teacher=entry.teacher, device=terms.run.device, allow_code=allowed
+        )
+        return judged.row
     return known["rows"][0]

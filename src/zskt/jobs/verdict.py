@@ -36,6 +36,8 @@ class Judged(Result):
     seconds: float
     share: Share | None = None
     """Of its teacher's accuracy, predicted with an interval; None where no images were inverted."""
+    kept: bool | None = None
+    """Whether the run's own verdict, card and page say it now; None where that was not asked."""
 
     def __str__(self) -> str:
         return f"verdict without data: {self.word}; {self.reason}; {self.advice}"
@@ -62,7 +64,8 @@ def verdict(
     """Tell how good a finished run's student seems without data: good, doubtful or failed, and why.
 
     After a short run this takes longer than the run's own verdict, and tells more: images are made
-    from the teacher alone, however few the student has seen.
+    from the teacher alone, however few the student has seen. It takes the place of the run's own,
+    and the run's card and page are made anew, unless `images` is given.
 
     Args:
         run: The folder of a zskt distill run.
@@ -92,8 +95,29 @@ def verdict(
         average=load(average, allow_code=allow_code) if average.is_file() else None,
     )  # fmt: skip
     if results is not None:
-        write_verdict(results, judged, run, where, images)
+        write_verdict(results, judged, run, where, images=images, later=True)
+    if images is None:
+        judged.kept = _kept(run, judged, where)
     return judged
+
+
+def _kept(run: Path, judged: Judged, where: Where) -> bool:
+    """Put a verdict in the place of the run's own, on its card and page too, if that can be."""
+    from zskt.reports.finish import finish
+    from zskt.runs.folder import VERDICT
+    from zskt.runs.lock import FolderLock
+
+    lock = FolderLock(run)
+    try:
+        lock.take()
+        write_verdict(run / VERDICT, judged, run, where, later=True)
+        finish(run)
+    except UserError:
+        # Another process or a folder that cannot be written; what was found out is told all the same.
+        return False
+    finally:
+        lock.release()
+    return True
 
 
 def teacher_of_finished(run: Path, teacher: arg.TeacherLike | None, *, allow_code: bool) -> Teacher:
@@ -158,13 +182,14 @@ def measured(
 
 
 def write_verdict(
-    file: Path, judged: Judged, run: Path, where: Where, images: int | None = None
-) -> None:
-    """Write a verdict as JSON."""
+    file: Path, judged: Judged, run: Path, where: Where, *, images: int | None = None,
+    later: bool = False,
+) -> None:  # fmt: skip
+    """Write a verdict as JSON; a `later` one is of `zskt verdict`, not of the run's own end."""
     from zskt.measure.verdict.signals import SEED
     from zskt.results import write_result
 
-    settings = {"run": str(run), "images": images, "device": where.name}
+    settings = {"run": str(run), "images": images, "device": where.name, "later": later}
     write_result(
         file, seeds=[SEED], settings=settings, seconds=judged.seconds, rows=[judged.row],
         device=where.name,

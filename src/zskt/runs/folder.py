@@ -31,7 +31,6 @@ MODEL = "model.safetensors"
 SOURCE = "source.safetensors"
 """What the method draws its images with."""
 RESULT, EVALUATION, VERDICT = "result.json", "evaluation.json", "verdict.json"
-LATER_VERDICT = "later-verdict.json"  # a leaderboard's, of a run too short to predict a share
 FINAL = (STUDENT, AVERAGE, SOURCE, MODEL, RESULT, EVALUATION, VERDICT, "README.md", "report.html")
 """What a run leaves when it has ended."""
 PICTURES = (
@@ -158,7 +157,7 @@ class RunFolder:
 
     def reopen(self) -> None:
         """Take away what an end of the run left, because the run goes on after it."""
-        for name in (*FINAL, LATER_VERDICT, *PICTURES):
+        for name in (*FINAL, *PICTURES):
             (self.path / name).unlink(missing_ok=True)
         for file in self.networks.glob("*.safetensors"):
             file.unlink()
