@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 uv run python benchmarks/design.py benchmarks/design.json --runs runs/design
     uv run python benchmarks/design.py benchmarks/design.json --runs runs/design --out search.json
 
-The list has for each variant "name", "teacher", "data", "minutes" and "settings", and where they
+`design-no-batch-norm.json` is another list, of teachers that show none. A list has for each variant "name", "teacher", "data", "minutes" and "settings", and where they
 differ "method", "student" and "seed". Each is played once and leaves NAME.json; a lock lets several
 processes share one list. The test set is looked at from outside: nothing acts on it. With `--out`
 what is there is put together as one result. Some settings of the search are gone from the method;
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from zskt import load_teacher
 from zskt.data import Split, load_data
 from zskt.devices import resolve
 from zskt.distillation.budget import Budget
@@ -26,17 +27,15 @@ from zskt.distillation.loop import Play
 from zskt.distillation.run import Run
 from zskt.measure.accuracy import accuracy, predict
 from zskt.methods import method_class
-from zskt.model_file import load, read_card
 from zskt.networks import create
 from zskt.results import commit, write_result
 
 
 def play(variant: dict, out: Path) -> None:
     """Play one variant and write its row."""
-    teacher_file = Path(variant["teacher"])
-    card = read_card(teacher_file)
+    loaded = load_teacher(variant["teacher"])
+    teacher, card = loaded.network, loaded.card
     assert card.classes is not None
-    teacher = load(teacher_file)
     data = load_data(variant["data"])
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(variant.get("seed", 0))
@@ -103,7 +102,8 @@ def together(variants: list[dict], runs: Path, out: Path) -> None:
     minutes = sorted({variant["minutes"] for variant in variants})
     settings = {variant["name"]: variant["settings"] for variant in variants}
     write_result(
-        out, seeds=[0], settings={"minutes": minutes, "variants": settings},
+        out, seeds=sorted({variant.get("seed", 0) for variant in variants}),
+        settings={"minutes": minutes, "variants": settings},
         seconds=60.0 * sum(variant["minutes"] for variant in variants), rows=rows, device="cpu",
     )  # fmt: skip
 
