@@ -113,7 +113,7 @@ def _kept(run: Path, judged: Judged, where: Where) -> bool:
         write_verdict(run / VERDICT, judged, run, where, later=True)
         finish(run)
     except UserError:
-        # Another process or a folder that cannot be written; what was found out is told all the same.
+        # Another process writes to it, or none can; what was found out is told all the same.
         return False
     finally:
         lock.release()
