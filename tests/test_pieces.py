@@ -226,7 +226,7 @@ def test_networks_without_matching_stages_teach_by_logits_alone():
     session = make_session(flat, student, tell=told.append)
     stages = StageFeatures(session)
     assert "logits alone" in told[0]
-    taught, features = stages.lesson(torch.randn(2, *SIZE), 4.0)
+    taught, features = stages.lesson(*stages.answered(torch.randn(2, *SIZE)), 4.0)
     assert features == 0
     assert taught.loss > 0
 

@@ -15,6 +15,8 @@ from zskt.jobs.distill import of_length
 from zskt.methods.zskt import ZSKT
 from zskt.model_file import Card, write_network
 from zskt.networks import create
+from zskt.pieces.image_loss import ImageLoss
+from zskt.pieces.stage_features import StageFeatures
 
 METHOD = Replay(batch_size=8, image_batch_size=16, generator_steps=2, replays=2, generator_width=8)
 RUN = Run(rounds=2, device="cpu", precision="32", record_every=1)
@@ -75,6 +77,47 @@ def test_a_teacher_that_shows_nothing_still_teaches(capsys):
     assert "No batch norm of the teacher can be seen" in said
     assert "logits alone teach" in said
     assert made.history[-1]["prior"] == made.history[-1]["features"] == 0
+
+
+@pytest.mark.parametrize(("norm", "share", "factor"), [("batch", 1.0, 1.0), ("none", 0.2, 3.0)])
+def test_where_no_batch_norm_is_seen_disagreement_counts_more(norm, share, factor, monkeypatch):
+    layers = [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.LazyLinear(4)]
+    network = nn.Sequential(*(layers if norm == "batch" else [layers[0], *layers[2:]])).eval()
+    with torch.no_grad():
+        network(torch.zeros(2, *SIZE))
+    seen = []
+    plain = ImageLoss.__call__
+
+    def watched(loss, images, labels, weight):
+        seen.append((loss.target, weight))
+        return plain(loss, images, labels, weight)
+
+    monkeypatch.setattr(ImageLoss, "__call__", watched)
+    method = replace(METHOD, target=0.5, disagreement=2.0)
+    distill(load_teacher(network, input_size=SIZE), "wrn-10-1", method=method, run=RUN)
+    # A student that was taught nothing is not asked yet.
+    assert seen == [(0.5 * share, 0.0)] * 2 + [(0.5 * share, 2.0 * factor)] * 2
+
+
+def test_what_the_teacher_says_is_used_so_often(file, monkeypatch):
+    asked = []
+    plain = StageFeatures.answered
+
+    def watched(stages, images):
+        asked.append(images)
+        return plain(stages, images)
+
+    monkeypatch.setattr(StageFeatures, "answered", watched)
+    losses = []
+    for uses in (1, 2, 3):
+        asked.clear()
+        # 5 batches are wanted, or the next whole number of uses.
+        method = replace(METHOD, replays=5, image_batch_size=8, label_uses=uses)
+        made = distill(file, "wrn-10-1", method=method, run=replace(RUN, rounds=1), progress=False)
+        assert len(asked) == -(-5 // uses)
+        assert made.history[-1]["images_seen"] == 8 * uses * len(asked)
+        losses.append(made.history[-1]["student_loss"])
+    assert len(set(losses)) == 3
 
 
 def test_a_run_has_the_methods_usual_length_unless_told():

@@ -93,7 +93,7 @@ class ProgressLine:
     def say(self, sentence: str) -> None:
         """Print a sentence above the line."""
         if self.shown:
-            self.console.print(sentence, highlight=False, soft_wrap=True)
+            self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
     def _plain_line_due(self, done: int, share: float) -> bool:
         now = time.monotonic()

@@ -44,8 +44,13 @@ class _Statistics(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, activation: Tensor) -> tuple[Tensor, Tensor]:
-        # The momentum is not used without running statistics.
-        mean, variance = torch.batch_norm_update_stats(activation, None, None, 0.0)
+        if activation.device.type == "mps":
+            # Apple's GPUs have no such operation.
+            places = [0, *range(2, activation.ndim)]
+            variance, mean = torch.var_mean(activation.float(), places, correction=0)
+        else:
+            # The momentum is not used without running statistics.
+            mean, variance = torch.batch_norm_update_stats(activation, None, None, 0.0)
         full = torch.promote_types(activation.dtype, torch.float32)
         mean, variance = mean.to(full), variance.to(full)
         ctx.save_for_backward(activation, mean)

@@ -1,5 +1,6 @@
 """What each command prints of its job's result."""
 
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -152,7 +153,7 @@ def inspect(result: Inspection) -> None:
     source = result.teacher.source
     if result.findings.problems:
         raise UserError(f"{source} cannot teach: {' '.join(result.findings.problems)}")
-    student = result.advised or "wrn-16-1 --attention 0"
+    student, source = result.advised or "wrn-16-1", shlex.quote(source)
     print(f"It can teach: zskt distill --teacher {source} --student {student} --out RUN")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 def print_rows(rows: Sequence[dict[str, Any]]) -> None:
@@ -31,7 +32,7 @@ def print_columns(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> None
         digits = all(line[number][:1].isdigit() or line[number] == "-" for line in lines)
         table.add_column(title, justify="right" if digits else "left")
     for line in lines:
-        table.add_row(*line)
+        table.add_row(*map(Text, line))
     _print(table)
 
 
@@ -43,7 +44,7 @@ def print_table(rows: Sequence[dict[str, Any]]) -> None:
         words = any(isinstance(row.get(name), str | dict) for row in rows)
         table.add_column(name.replace("_", " "), justify="left" if words else "right")
     for row in rows:
-        table.add_row(*(shown(name, row.get(name)) for name in columns))
+        table.add_row(*(Text(shown(name, row.get(name))) for name in columns))
     _print(table)
 
 

@@ -24,6 +24,7 @@ def load_data(name: str, data_dir: str | Path = "data", *, download: bool = True
     Raises:
         UserError: if the name is unknown, or files are missing, damaged or of the wrong form.
     """
+    name = str(name)
     # The readers need libraries that are slow to import; each comes with its own data only.
     if name == "digits":
         from zskt.data.digits import read_digits

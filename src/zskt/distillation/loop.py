@@ -167,6 +167,8 @@ class Play:
             session.players_alone = True
             with suppress(PlayersMade):
                 next(rounds)
+            # Of a run that ended they are written; one that was stopped may have no time left.
+            self.writer.complete(session.student, average.network, session.networks, session.source)
             return
         due = None
         # However little time is left, a new run has a student to judge.

@@ -29,7 +29,7 @@ def estimated_bytes(
         batch_size: images in a batch.
         micro_batch: images that pass the teacher at once; None for all.
     """
-    players = [copy.deepcopy(network).float().eval() for network in (teacher, student)]
+    players = [copy.deepcopy(network).cpu().float().eval() for network in (teacher, student)]
     sizes = [sum(parameter.numel() for parameter in each.parameters()) for each in players]
     own = {parameter.data_ptr() for each in players for parameter in each.parameters()}
     through = [min(batch_size, micro_batch or batch_size), batch_size]

@@ -130,7 +130,9 @@ def _check_numbers(
         raise UserError(f"`scale` must be above zero and at most 100, not {scale:g}")
     if seeds is not None and (not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds)):
         raise UserError("`seeds` must be different numbers of zero or above")
-    if per_class is not None and (min(per_class) < 1 or len(set(per_class)) < len(per_class)):
+    if per_class is not None and (
+        not per_class or min(per_class) < 1 or len(set(per_class)) < len(per_class)
+    ):
         raise UserError("`per_class` must be different numbers above zero")
 
 

@@ -134,12 +134,12 @@ def pair_of(
     import torch
 
     from zskt.jobs.loading import contender_of, data_of, student_of
-    from zskt.measure.contenders import check_fits, check_same_classes
+    from zskt.measure.contenders import check_fits, check_same_classes, in_classes_of
 
     taught = options.load(teacher)
     learnt = student_of(student, taught.card, options)
     check_same_classes(taught.card, learnt.card)
-    images = data_of(data, data_dir)
+    images = in_classes_of(data_of(data, data_dir), taught.card)
     part = images.train if split == "train" else images.test
     contenders = {}
     for role, network in {"student": learnt, "teacher": taught}.items():

@@ -66,7 +66,7 @@ def compare(
     where = resolve(device, "32")
 
     from zskt.jobs.loading import contender_of, data_of, judged_of, name_of
-    from zskt.measure.contenders import check_fits, check_same_classes
+    from zskt.measure.contenders import check_fits, check_same_classes, in_classes_of
     from zskt.measure.cost import costs
     from zskt.results import write_result
     from zskt.teachers.onnx_runtime import is_run
@@ -86,7 +86,7 @@ def compare(
         for each, hidden in zip(networks, opaque, strict=True)
     ]
     if data is not None:
-        test = data_of(data, data_dir).test
+        test = in_classes_of(data_of(data, data_dir), first.card).test
         for each in networks:
             check_fits(test, each.card)
         contenders = [contender_of(each.source, each, first.card, where) for each in networks]

@@ -114,7 +114,8 @@ def distill(
     budget = Budget(run)
     if resume is None and (teacher is None or student is None):
         raise UserError(WHAT_TO_GIVE)
-    beside_resume = [student_arg, student_init, out, data, method not in (None, Replay())]
+    beside_resume = [student_arg, student_init, out, data, overwrite]
+    beside_resume += [method not in (None, Replay())]
     beside_resume += [replace(options, allow_code=False) != TeacherOptions(), not _only_how(run)]
     if resume is not None and any(beside_resume):
         raise UserError(

@@ -31,7 +31,7 @@ from zskt.jobs.distill_settings import settings_of
 from zskt.jobs.loading import data_of, keep_apart
 from zskt.jobs.plan import Plan, busy, fitted, plan_of, trial_of
 from zskt.jobs.task import Task
-from zskt.measure.contenders import check_fits
+from zskt.measure.contenders import check_fits, in_classes_of
 from zskt.model_file import load_weights
 from zskt.networks import architecture_of, create
 from zskt.networks.compatibility import check_learns, count_classes
@@ -77,6 +77,7 @@ def _carry_out(
     images = None
     if task.data is not None and not rank:
         images = data_of(task.data, task.data_dir, download=task.download)
+        images = in_classes_of(images, teacher.card)
     card = replace(teacher.card, architecture=name, arguments=parsed(task.student_arg) or None)
     play = Play(
         method=task.method, run=run, where=where, input_size=card.input_size,
@@ -107,7 +108,8 @@ def rehearsed(task: Task, *, progress: bool) -> Plan:
     tell: Tell = print if progress else lambda sentence: None
     teacher, student, _ = networks_of(task, where, tell)
     if task.data is not None:
-        check_fits(data_of(task.data, task.data_dir).test, teacher.card)
+        images = in_classes_of(data_of(task.data, task.data_dir), teacher.card)
+        check_fits(images.test, teacher.card)
     check_memory(task, teacher, student, where, tell)
     with shared_threads(where):
         trial = trial_of(task, teacher, student, where, TRIAL_SECONDS)

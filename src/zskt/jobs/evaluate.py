@@ -66,13 +66,13 @@ def evaluate(
     where = resolve(device, "32")
 
     from zskt.jobs.loading import data_of, judged_of, name_of
-    from zskt.measure.contenders import check_fits, check_same_classes
+    from zskt.measure.contenders import check_fits, check_same_classes, in_classes_of
     from zskt.model_file import load
     from zskt.runs.folder import AVERAGE
 
     taught = options.load(teacher)
     learnt = judged_of(student, taught.card, options)
-    images = data_of(data, data_dir)
+    images = in_classes_of(data_of(data, data_dir), taught.card)
     for card in (taught.card, learnt.card):
         check_fits(images.test, card)
     check_same_classes(taught.card, learnt.card)

@@ -19,7 +19,7 @@ from zskt.teachers.options import Pixels
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from zskt.data import Split
+    from zskt.data import ImageData
     from zskt.model_file import Card
 
 TOLERANCE, HALF_TOLERANCE = 1e-4, 1e-2
@@ -93,7 +93,7 @@ def export(
     network, card, file = own_network(run, allow_code=allow_code)
     if pixels != "normalised" and card.mean is None:
         raise UserError(f"{file} does not say how its images are normalised; leave `pixels` out")
-    test = None if data is None else _Test(data_of(data, data_dir).test, card, pixels)
+    test = None if data is None else _Test(data_of(data, data_dir), card, pixels)
     student = _taking(network, card, pixels)
     images = _as_taken(card, pixels, 7)
     exported = Exported(out, 0, f"{pixels} images {'x'.join(map(str, card.input_size))}", 0.0)
@@ -196,10 +196,11 @@ def _about(card: Card, pixels: Pixels) -> str:
 class _Test:
     """A test set as the file takes it."""
 
-    def __init__(self, split: Split, card: Card, pixels: Pixels):
+    def __init__(self, images: ImageData, card: Card, pixels: Pixels):
         from zskt.images import TOPS
-        from zskt.measure.contenders import check_fits
+        from zskt.measure.contenders import check_fits, in_classes_of
 
+        split = in_classes_of(images, card).test
         check_fits(split, card)
         self.labels = split.labels
         if pixels != "normalised":

@@ -99,8 +99,9 @@ def _task(
     numbers = {**settings["run"], "device": None, "precision": None}
     if not all(isinstance(value, int | float | None) for value in numbers.values()):
         raise TypeError(numbers)
-    if not isinstance(settings["data"], str | None):
-        raise TypeError(settings["data"])
+    for name in ("data", "data_path"):
+        if not isinstance(settings.get(name), str | None):
+            raise TypeError(settings[name])
     own = Run(**settings["run"])
     # What torchrun started counts for more than what the run had before.
     devices, nodes = started_by_torchrun() or (own.devices, own.nodes)
@@ -118,7 +119,8 @@ def _task(
             own, until=run.until, device=run.device, devices=run.devices or devices,
             nodes=run.nodes or nodes, micro_batch=run.micro_batch or own.micro_batch,
         ),
-        data=settings["data"],
+        # From wherever it is gone on with, the same files.
+        data=settings.get("data_path") or settings["data"],
         data_dir=place, download=download,
         digest=settings["teacher_sha256"], resumed=True,
         length_given=run.has_length,

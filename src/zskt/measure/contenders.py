@@ -1,14 +1,14 @@
 """Networks that are compared, on one device, with what each wants its images to be."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from zskt.data.image_data import Split
+from zskt.data.image_data import ImageData, Split
 from zskt.errors import UserError
 from zskt.images import Normalisation, size_in_words
 from zskt.measure.accuracy import Logits, accuracy, agreement, confusion, predict
@@ -75,6 +75,30 @@ def check_fits(split: Split, card: Card) -> None:
             f"the data has labels up to {highest} and the network {card.classes} classes; "
             "give data with the same classes"
         )
+
+
+def in_classes_of(images: ImageData, card: Card) -> ImageData:
+    """Data with labels in the order of a network's classes, where both name them alike.
+
+    Folders of images are numbered by their names; where one is missing, the numbers of all after
+    it are others than the network's. Where no name is known to both, the order is what counts.
+
+    Raises:
+        UserError: if the network knows some of the names, but not all.
+    """
+    names, theirs = images.class_names, card.class_names
+    if theirs is None or names == theirs or not set(names) & set(theirs):
+        return images
+    if strange := [name for name in names if name not in theirs]:
+        raise UserError(
+            f"the data has the class {strange[0]!r}, which the network does not have; name the "
+            f"classes as the network does: {', '.join(theirs[:20])}"
+        )
+    places = torch.tensor([theirs.index(name) for name in names])
+    train, test = (
+        Split(split.images, places[split.labels]) for split in (images.train, images.test)
+    )
+    return replace(images, train=train, test=test, class_names=theirs)
 
 
 def check_same_classes(teacher: Card, student: Card) -> None:

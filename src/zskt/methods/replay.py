@@ -17,8 +17,9 @@ T is the teacher, S the student, G the generator, z the noise, y classes, t the 
     R = sum over layers  |mean - running mean|_2 + |variance - running variance|_2   of batch norm
     F = sum over stages  |P_l(S_l) - T_l|^2 / |T_l|^2                                of feature maps
 
-where P_l is a 1x1 convolution, learnt with the student and thrown away after it. R is zero where a
-teacher shows no batch norm, F where it shows no stages.
+where P_l is a 1x1 convolution, learnt with the student and thrown away after it. F is zero where a
+teacher shows no stages, R where it shows no batch norm; there b is a fifth and d three times as
+large, as trials on two such teachers chose (docs/methods/design-log.md).
 """
 
 from collections.abc import Iterator
@@ -30,6 +31,10 @@ from zskt.errors import check_settings
 
 if TYPE_CHECKING:
     from zskt.distillation.session import Round, Session
+
+
+BLIND_TARGET, BLIND_DISAGREEMENT = 0.2, 3.0
+"""How much their weights are worth where no batch norm can be seen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +54,8 @@ class Replay:
     """Steps to a batch of images (n_G)."""
     replays: int = 16
     """Images that the student learns from for each one that is made."""
+    label_uses: int = 1
+    """How often the student learns from what the teacher says of a batch."""
     memory: int = 50_000
     """At most so many images are kept, the newest, and at most 1 GiB."""
     generator_learning_rate: float = 3e-3
@@ -91,30 +98,33 @@ class Replay:
         stages = StageFeatures(session)
         learning = nn.ModuleList([student, stages.projections])
         sgd = session.sgd("student_sgd", learning, weight_decay=self.weight_decay)
-        image_loss = ImageLoss(session, self.prior, self.target)
+        image_loss, disagreement = ImageLoss(session, self.prior, self.target), self.disagreement
+        if not image_loss.teacher.layers:
+            image_loss.target *= BLIND_TARGET
+            disagreement *= BLIND_DISAGREEMENT
         memory = session.memory("images", self.memory)
         steps = max(1, self.replays * count // self.batch_size)
+        # Whole uses of what the teacher said.
+        steps = -(-steps // self.label_uses) * self.label_uses
         session.ready()
         while True:
             rate = self.student_learning_rate * warm_cosine(session.progress)
             noise = session.noise(count, generator.noise_size)
             labels = balanced_labels(count, classes, random).to(session.device)
             # A student that was taught nothing agrees by chance.
-            weight = self.disagreement if len(memory) else 0.0
+            weight = disagreement if len(memory) else 0.0
             for _ in range(self.generator_steps):
                 with session.autocast():
                     new_images = generator(noise, labels)
                     generator_loss, prior = image_loss(shifted(new_images, random), labels, weight)
                 session.descend(generator_loss, adam, self.generator_learning_rate)
             memory.add(new_images)
-            for _ in range(steps):
-                images = memory.draw(self.batch_size, random, session.device)
-                images = shifted(images.to(session.dtype), random)
-                taught, features = stages.lesson(images, self.temperature)
+            drawn = memory, self.batch_size, steps, self.temperature, self.label_uses
+            for taught, features in stages.lessons(*drawn):
                 student_loss = taught.loss + self.features * features
                 session.descend(student_loss, sgd, rate, clip=5.0)
             yield Round(
-                images, made=count, seen=steps * self.batch_size, generator_loss=generator_loss,
-                prior=prior, features=features, student_learning_rate=rate,
+                taught.images, made=count, seen=steps * self.batch_size, prior=prior,
+                generator_loss=generator_loss, features=features, student_learning_rate=rate,
                 **{**taught.record(), "student_loss": student_loss},
             )  # fmt: skip

@@ -7,6 +7,7 @@ names of this list are taken, which change a network's shape, with plain values.
 
 import re
 from collections.abc import Mapping
+from math import inf
 from typing import Any
 
 from zskt.errors import UserError
@@ -38,8 +39,16 @@ def check_arguments(origin: object, arguments: Mapping[str, Any] | None) -> None
                 f"{origin} wants to make its network with {name}, which is not taken from a file "
                 "unless you trust it; then give `allow_code`"
             )
-        if not _is_plain(value, DEEPEST if name in OF_DEPTH else LARGEST):
+        deep = name in OF_DEPTH
+        if not _is_plain(value, DEEPEST if deep else LARGEST) or (deep and _total(value) > DEEPEST):
             raise UserError(f"{origin} gives its network's {name} no plain value; do not trust it")
+
+
+def _total(value: Any) -> float:
+    """Of a depth for each stage, all together; a list within a list is none."""
+    if not isinstance(value, list | tuple):
+        return 0
+    return sum(each if isinstance(each, int | float) else inf for each in value)
 
 
 def _is_plain(value: Any, largest: int) -> bool:

@@ -75,6 +75,11 @@ def check_learns(student: nn.Module, input_size: tuple[int, int, int]) -> None:
     count_logits("student", student, input_size)
     like = next(tried.parameters())
     logits = tried.train()(torch.zeros(2, *input_size, device=like.device, dtype=like.dtype))
+    if not isinstance(logits, torch.Tensor):
+        raise UserError(
+            "in train mode the student does not return logits (batch, classes) alone; "
+            "leave its other heads out"
+        )
     if not logits.requires_grad:
         raise UserError("no gradient reaches the student's weights; let `forward` keep it")
 

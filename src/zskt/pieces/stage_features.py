@@ -7,7 +7,8 @@ student, so that it need not have the teacher's channels (Romero et al., 2015, a
 Each stage counts by the share of the teacher's energy that the student misses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from math import ceil
 
 import torch
 from jaxtyping import Float
@@ -20,9 +21,13 @@ from zskt.modes import evaluating
 from zskt.networks.inference_form import inference_form
 from zskt.pieces.generator_losses import divergence
 from zskt.pieces.lesson import Lesson
+from zskt.pieces.views import shifted
+from zskt.runs.image_memory import ImageMemory
 from zskt.taps import matching_stages, tapped
 
 Images = Float[Tensor, "batch channels height width"]
+TURNS = 4
+"""Batches that take turns where the teacher's answers are used more than once."""
 
 
 class StageFeatures:
@@ -41,6 +46,7 @@ class StageFeatures:
         modules = [dict(each.named_modules()) for each in networks]
         self.teacher, self.student = networks
         self.autocast = session.autocast
+        self.random, self.device, self.dtype = session.random, session.device, session.dtype
         self.theirs, self.ours = (
             [known[name] for name in chosen] for known, chosen in zip(modules, names, strict=True)
         )
@@ -56,11 +62,43 @@ class StageFeatures:
 
         self.projections = session.network("projections", make)
 
-    def lesson(self, images: Images, temperature: float) -> tuple[Lesson, Float[Tensor, ""]]:
-        """A lesson, and F of it; gradients lead to the student and the projections alone."""
+    def lessons(
+        self, memory: ImageMemory, batch_size: int, count: int, temperature: float, uses: int = 1
+    ) -> Iterator[tuple[Lesson, Float[Tensor, ""]]]:
+        """So many lessons, each with F of it, to be learnt from before the next is asked for.
+
+        Gradients lead to the student and the projections alone.
+
+        Args:
+            memory: what images are drawn from, to be moved and mirrored.
+            batch_size: images in a lesson.
+            count: how many lessons.
+            temperature: of the logits.
+            uses: how often the teacher's answer to a batch is used. It is not used twice in
+                a row: four batches take turns.
+        """
+        given = 0
+        while given < count:
+            turns = 1 if uses == 1 else min(TURNS, ceil((count - given) / uses))
+            answered = [self.answered(self._drawn(memory, batch_size)) for _ in range(turns)]
+            for batch in answered * uses:
+                yield self.lesson(*batch, temperature)
+            given += turns * uses
+
+    def _drawn(self, memory: ImageMemory, count: int) -> Images:
+        images = memory.draw(count, self.random, self.device)
+        return shifted(images.to(self.dtype), self.random)
+
+    def answered(self, images: Images) -> tuple[Images, Tensor, list[Tensor]]:
+        """Images, and what the teacher says of them."""
         images = images.detach().to(memory_format=torch.channels_last)
         with torch.no_grad(), self.autocast():
-            target, theirs = self.of_teacher(images)
+            return images, *self.of_teacher(images)
+
+    def lesson(
+        self, images: Images, target: Tensor, theirs: list[Tensor], temperature: float
+    ) -> tuple[Lesson, Float[Tensor, ""]]:
+        """A lesson of what the teacher said, and F of it."""
         with self.autocast():
             answer, ours = self.of_student(images)
             loss = divergence(target, answer, temperature).mean()

@@ -132,7 +132,8 @@ class ImageMemory:
         self._places = torch.empty(0, *self.input_size, dtype=torch.uint8)
         self._count = self._written = first
         there = self.file.stat().st_size if self.file.exists() else 0
-        if there < min(count, 2 * self.most) * self._size:
+        # The first time round, a file ends where the last image lies that was ever written.
+        if there < max((end for _, end in self._stretches(first, count)), default=0) * self._size:
             raise UserError(f"the memory {self.file} lacks images; start the run anew")
         for start, end in self._stretches(first, count):
             with self.file.open("rb") as file:

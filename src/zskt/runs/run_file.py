@@ -44,7 +44,9 @@ def run_file_text(settings: Mapping[str, Any]) -> str:
         "student_arg": [f"{name}={value!r}" for name, value in arguments],
         "student_init": settings["student_init"],
     })  # fmt: skip
-    lines += ["", "# The run", *_lines(settings["run"])]
+    # Where a run was to stop for a while is no part of what it is.
+    run = {name: value for name, value in settings["run"].items() if name != "until"}
+    lines += ["", "# The run", *_lines(run)]
     lines += ["", "# The method", *_lines({"method": settings["method"]})]
     lines += _lines(settings["method_settings"])
     return "\n".join(lines) + "\n"

@@ -59,7 +59,9 @@ def read_source(folder: RunFolder) -> ImageSource | None:
     if (network := _network(folder.path / SOURCE)) is not None:
         return DrawnImages(network)
     for file in sorted(folder.memories.glob("*.u8")):
-        return _kept_images(folder, file)
+        images = _kept_images(folder, file)
+        # Without a checkpoint nothing tells how many there are.
+        return images if len(images) else None
     return None
 
 

@@ -58,7 +58,7 @@ class NullWriter:
 
     def _nothing(self, *_: Any, **__: Any) -> None: ...
 
-    hold = begin = draw = keep = finish = close = release = _nothing
+    hold = begin = draw = keep = finish = complete = close = release = _nothing
 
 
 class FolderWriter:
@@ -173,6 +173,18 @@ class FolderWriter:
         if average is not None:
             write_network(self.folder.path / AVERAGE, average, self.card)
         write_network(self.folder.path / STUDENT, student, self.card)
+
+    def complete(
+        self,
+        student: nn.Module,
+        average: nn.Module | None,
+        networks: dict[str, nn.Module],
+        source: str | None,
+    ) -> None:
+        """What `finish` does, where an end of this run has not."""
+        if not (self.folder.path / STUDENT).is_file():
+            self.begin()
+            self.finish(student, average, networks, source)
 
     def close(self) -> None:
         """Write what TensorBoard and the like have left."""

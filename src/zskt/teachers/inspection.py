@@ -61,7 +61,7 @@ def inspect_teacher(
         )
     taps = {name: _taps(network, name, teacher, images[:2]) for name in students}
     if students and not any(taps.values()):
-        notes.append("No stages to take attention from: distil with `attention` 0.")
+        notes.append("No stages to take attention from: their logits alone will teach.")
     return Findings(
         parameters=parameters(network), macs=multiply_accumulates(network, teacher.card.input_size),
         norms=count_norms(network, images[:1]), gradient=gradient,
@@ -108,11 +108,13 @@ def gradient_check(network: nn.Module, images: Images) -> tuple[float, float]:
         exact, images, step = double, images.double(), 1e-5
     except (RuntimeError, TypeError, NotImplementedError):
         pass
+    # Apple's GPUs have no 64 bits.
+    wide = torch.float32 if images.device.type == "mps" else torch.float64
     random = torch.Generator().manual_seed(2)
     direction = torch.randn(images.shape, generator=random).to(images)
 
     def height(points: Tensor) -> Tensor:
-        return exact(points).double().square().sum()
+        return exact(points).to(wide).square().sum()
 
     leaf = images.clone().requires_grad_()
     value = height(leaf)
@@ -123,7 +125,7 @@ def gradient_check(network: nn.Module, images: Images) -> tuple[float, float]:
         return 0.0, 1.0
     with torch.no_grad():
         ends = height(images + step * direction) - height(images - step * direction)
-    slope, along = ends / (2 * step), (gradient * direction).double().sum()
+    slope, along = ends / (2 * step), (gradient * direction).to(wide).sum()
     size = torch.maximum(slope.abs(), along.abs()).clamp_min(1e-12)
     return float(gradient.abs().max()), float((slope - along).abs() / size)
 

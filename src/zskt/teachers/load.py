@@ -78,6 +78,8 @@ def load_teacher(
         UserError: if it cannot be found, read or understood; the sentence says what to give.
     """
     name = type(source).__name__ if isinstance(source, nn.Module) else str(source)
+    weights = None if weights is None else Path(weights)
+    input_size = None if input_size is None else (input_size[0], input_size[1], input_size[2])
     _check_normalisation(mean, std)
     if isinstance(source, nn.Module):
         loaded = LoadedNetwork(copied("teacher", source))
@@ -124,11 +126,15 @@ def _check_normalisation(mean: Numbers | None, std: Numbers | None) -> None:
         raise UserError("give `mean` and `std`, or neither")
     if not all(isfinite(each) and each > 0 for each in std or ()):
         raise UserError("`std` must be above zero")
+    if not all(isfinite(each) for each in mean or ()):
+        raise UserError("`mean` must be a finite number for each channel")
 
 
 def _size_of(name: str, loaded: LoadedNetwork, given: Size | None) -> Size:
     """The size of a teacher's images: as its user says, or its file."""
     size = given or loaded.input_size
+    if size is not None and min(size) < 1:
+        raise UserError("`input_size` must be three numbers above zero, CHANNELS HEIGHT WIDTH")
     if size is None:
         raise UserError(
             f"{name} does not tell the size of its images; give `input_size` CHANNELS HEIGHT WIDTH"

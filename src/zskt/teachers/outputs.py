@@ -31,7 +31,8 @@ class Adapted(nn.Module):
 
     def forward(self, images: Images) -> Logits:
         """Logits."""
-        found = taken(self.network(images), self.place).flatten(1)
+        # A copy: some networks normalise in place, and others get to see the same images.
+        found = taken(self.network(images.clone()), self.place).flatten(1)
         if self.kind == "logits":
             return found
         full = found.float() if found.dtype in (torch.float16, torch.bfloat16) else found

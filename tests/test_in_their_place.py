@@ -1,0 +1,169 @@
+"""What lies elsewhere, is named otherwise, or was stopped too late, still comes out right."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from players import SIZE, zskt
+from zskt import Replay, Run, UserError, distill, inspect, load_data, load_teacher
+from zskt.cli.tables import print_columns, print_table
+from zskt.measure.contenders import in_classes_of
+from zskt.model_file import Card
+from zskt.networks.arguments import check_arguments
+from zskt.runs.folder import RunFolder
+from zskt.runs.image_memory import ImageMemory
+
+DIGITS = Path(__file__).parents[1] / "src/zskt/assets/digits-teacher.safetensors"
+METHOD = Replay(batch_size=8, image_batch_size=16, generator_steps=1, replays=2, generator_width=8)
+SHORT = ("--batch-size", 8, "--image-batch-size", 16, "--generator-steps", 1, "--replays", 2)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Test scans of the digits in folders, some classes missing."""
+    digits = load_data("digits")
+    for part, split in {"train": digits.train, "test": digits.test}.items():
+        for name in ("3", "7"):
+            folder = tmp_path / "photos" / part / name
+            folder.mkdir(parents=True)
+            chosen = split.images[split.labels == int(name)][:8]
+            for number, image in enumerate(chosen):
+                Image.fromarray(np.asarray(image[0])).save(folder / f"{number}.png")
+    return tmp_path / "photos"
+
+
+def test_classes_that_are_missing_move_no_label(photos, tmp_path):
+    words = ("--teacher", DIGITS, "--data", f"folder:{photos}", "--results", tmp_path / "r.json")
+    assert zskt("evaluate", DIGITS, *words) == 0
+    rows = json.loads((tmp_path / "r.json").read_text())["rows"]
+    assert rows[0]["accuracy"] > 0.9
+
+
+def test_classes_by_name():
+    digits = load_data("digits")
+
+    def card(*names):
+        return Card(
+            architecture="lenet", input_size=(1, 8, 8), classes=10, class_names=names or None
+        )
+
+    turned = in_classes_of(digits, card(*"9876543210"))
+    assert turned.class_names == tuple("9876543210")
+    assert torch.equal(turned.test.labels, 9 - digits.test.labels)
+    # Names that the network does not know at all, or a network without names: the order counts.
+    assert in_classes_of(digits, card(*"abcdefghij")) is digits
+    assert in_classes_of(digits, card()) is digits
+    with pytest.raises(UserError, match="has the class '9', which the network does not have"):
+        in_classes_of(digits, card(*"012345678x"))
+
+
+def test_a_run_that_stopped_with_no_time_left_has_a_student(tmp_path):
+    words = ("distill", "--teacher", DIGITS, "--student", "wrn-10-1", *SHORT, "--method", "replay")
+    out = tmp_path / "run"
+    assert zskt(*words, "--minutes", 1, "--until", 2, "--out", out, "--record-every", 1) == 0
+    # As a signal leaves it that comes a second before the end.
+    for file in (*out.glob("student*"), out / "result.json"):
+        file.unlink()
+    folder = RunFolder(out)
+    state = folder.state()
+    assert state is not None
+    folder.save_state({**state, "seconds": 59.0})
+    assert zskt("distill", "--resume", out) == 0
+    assert (out / "student.safetensors").is_file()
+    assert zskt("inspect", out) == 0
+
+
+def test_a_run_is_gone_on_with_from_elsewhere(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("distill", "--teacher", DIGITS, "--student", "wrn-10-1", *SHORT, "--method", "replay")
+    words += ("--data", "folder:photos", "--rounds", 2, "--until", 1, "--out", "run")
+    assert zskt(*words) == 0
+    assert "until" not in (tmp_path / "run/run.toml").read_text()
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert zskt("distill", "--resume", "../run") == 0
+    assert (tmp_path / "run/evaluation.json").is_file()
+    # Without its checkpoint nothing tells how many images are kept.
+    (tmp_path / "run/checkpoint/state.safetensors").unlink()
+    assert zskt("verdict", "../run", "--images", 8) == 0
+    assert zskt("synthesize", "../run", "--images", 8, "--out", "s.npz") == 2
+
+
+@pytest.mark.parametrize("laps", range(1, 8))
+def test_a_memory_that_is_written_seldom_is_read_again(laps, tmp_path):
+    file = tmp_path / "images.u8"
+    memory = ImageMemory(file, (1, 2, 2), most=10)
+    for number in range(laps):
+        memory.add(torch.full((10, 1, 2, 2), number / 10))
+    count = memory.state_dict()["count"]
+    again = ImageMemory(file, (1, 2, 2), most=10)
+    again.read(count)
+    everything = torch.arange(10)
+    assert torch.equal(again.take(everything), memory.take(everything))
+
+
+class InPlace(nn.Module):
+    """Normalises its images where they lie."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(192, 4))
+
+    def forward(self, images):
+        images -= 0.5
+        return self.layers(images)
+
+
+def test_a_teacher_that_changes_its_images_teaches():
+    teacher = load_teacher(InPlace(), input_size=SIZE)
+    images = torch.rand(2, *SIZE)
+    before = images.clone()
+    teacher.network(images)
+    assert torch.equal(images, before)
+    assert not inspect(teacher).findings.problems
+    distill(teacher, "wrn-10-1", method=METHOD, run=Run(rounds=1, device="cpu"), progress=False)
+
+
+class TwoHeads(nn.Module):
+    """Returns another head besides while it learns."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+
+    def forward(self, images):
+        logits = self.layers(images)
+        return (logits, logits) if self.training else logits
+
+
+def test_a_student_with_heads_for_training_is_refused():
+    with pytest.raises(UserError, match="in train mode the student does not return logits"):
+        distill(DIGITS, TwoHeads(), method=METHOD, run=Run(rounds=1), progress=False)
+
+
+@pytest.mark.parametrize("given", [{"mean": (float("nan"),), "std": (1.0,)}])
+def test_a_mean_that_is_no_number_is_refused(given):
+    with pytest.raises(UserError, match="finite"):
+        load_teacher(InPlace(), input_size=SIZE, **given)
+
+
+def test_sizes_below_one_are_refused():
+    with pytest.raises(UserError, match="above zero"):
+        load_teacher(InPlace(), input_size=(3, -8, 8))
+
+
+def test_names_are_no_markup(capsys):
+    print_columns(("name",), [("cat [/tabby]",), ("[v2]",)])
+    print_table([{"name": "cat [/tabby]", "runs": "[v2]"}])
+    assert capsys.readouterr().out.count("cat [/tabby]") == 2
+
+
+def test_depths_are_bounded_together():
+    check_arguments("a file", {"block_config": [6, 12, 24, 16]})
+    with pytest.raises(UserError, match="no plain value"):
+        check_arguments("a file", {"block_config": [256] * 16})
