@@ -6,7 +6,7 @@ Nothing of a teacher is ever edited: what it returns is adapted by a wrapper, wh
 normalisation of its images.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -78,9 +78,7 @@ def load_teacher(
         UserError: if it cannot be found, read or understood; the sentence says what to give.
     """
     name = type(source).__name__ if isinstance(source, nn.Module) else str(source)
-    weights = None if weights is None else Path(weights)
-    input_size = None if input_size is None else (input_size[0], input_size[1], input_size[2])
-    _check_normalisation(mean, std)
+    weights, input_size = _given(weights, input_size, mean, std)
     if isinstance(source, nn.Module):
         loaded = LoadedNetwork(copied("teacher", source))
     elif weights or is_foreign(name):
@@ -121,20 +119,26 @@ def load_teacher(
     )  # fmt: skip
 
 
-def _check_normalisation(mean: Numbers | None, std: Numbers | None) -> None:
+def _given(
+    weights: Path | str | None, input_size: Sequence[int] | None, mean: Numbers | None,
+    std: Numbers | None,
+) -> tuple[Path | None, Size | None]:  # fmt: skip
+    """Weights as a path and the size as three numbers; a `UserError` for numbers that are none."""
     if (mean is None) != (std is None):
         raise UserError("give `mean` and `std`, or neither")
     if not all(isfinite(each) and each > 0 for each in std or ()):
         raise UserError("`std` must be above zero")
     if not all(isfinite(each) for each in mean or ()):
         raise UserError("`mean` must be a finite number for each channel")
+    if input_size is not None and (len(input_size) != 3 or min(input_size) < 1):
+        raise UserError("`input_size` must be three numbers above zero, CHANNELS HEIGHT WIDTH")
+    size = None if input_size is None else (input_size[0], input_size[1], input_size[2])
+    return None if weights is None else Path(weights), size
 
 
 def _size_of(name: str, loaded: LoadedNetwork, given: Size | None) -> Size:
     """The size of a teacher's images: as its user says, or its file."""
     size = given or loaded.input_size
-    if size is not None and min(size) < 1:
-        raise UserError("`input_size` must be three numbers above zero, CHANNELS HEIGHT WIDTH")
     if size is None:
         raise UserError(
             f"{name} does not tell the size of its images; give `input_size` CHANNELS HEIGHT WIDTH"
