@@ -12,7 +12,6 @@ quarter of the usual one, in both its parts.
 
 import argparse
 import copy
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,15 +22,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from changes import METHODS, rounds_of
-from cycle import PAIRS, SIZE, seconds_of
+from cycle import PAIRS, SIZE, literal_rounds, seconds_of
 from zskt.devices import Where, resolve, settled
 from zskt.measure.peak import peak_of
 from zskt.networks import Generator, WideResNet
 from zskt.results import write_result
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "reference"))
-
-from literal_loop import literal_rounds  # ty: ignore[import-not-found]
 
 
 def seconds_of_literal(pair: str, rounds: int) -> float:

@@ -167,8 +167,7 @@ class Play:
             session.players_alone = True
             with suppress(PlayersMade):
                 next(rounds)
-            # Of a run that ended they are written; one that was stopped may have no time left.
-            self.writer.complete(session.student, average.network, session.networks, session.source)
+            self._complete(session, average)
             return
         due = None
         # However little time is left, a new run has a student to judge.
@@ -195,6 +194,12 @@ class Play:
             self._do(due, budget, session, average, played, measurements, line)
             if due.stop and not due.last:
                 raise Stopped(f"stopped after round {budget.round}")
+
+    def _complete(self, session: Session, average: MovingAverage) -> None:
+        """Write the networks of a run that was stopped with no time left for another round."""
+        if not self.writer.has_student:
+            self.writer.begin()
+            self.writer.finish(session.student, average.network, session.networks, session.source)
 
     def _due(self, budget: Budget, stop: bool, look: bool) -> Due:
         """What the process that decides finds due."""

@@ -103,9 +103,9 @@ class Replay:
             image_loss.target *= BLIND_TARGET
             disagreement *= BLIND_DISAGREEMENT
         memory = session.memory("images", self.memory)
-        steps = max(1, self.replays * count // self.batch_size)
+        uses, steps = self.label_uses, max(1, self.replays * count // self.batch_size)
         # Whole uses of what the teacher said.
-        steps = -(-steps // self.label_uses) * self.label_uses
+        steps = -(-steps // uses) * uses
         session.ready()
         while True:
             rate = self.student_learning_rate * warm_cosine(session.progress)
@@ -119,8 +119,8 @@ class Replay:
                     generator_loss, prior = image_loss(shifted(new_images, random), labels, weight)
                 session.descend(generator_loss, adam, self.generator_learning_rate)
             memory.add(new_images)
-            drawn = memory, self.batch_size, steps, self.temperature, self.label_uses
-            for taught, features in stages.lessons(*drawn):
+            lessons = stages.lessons(memory, self.batch_size, steps, self.temperature, uses)
+            for taught, features in lessons:
                 student_loss = taught.loss + self.features * features
                 session.descend(student_loss, sgd, rate, clip=5.0)
             yield Round(

@@ -56,9 +56,11 @@ class NullWriter:
         """Forget what was recorded after a round."""
         self._rows = [row for row in self._rows if row["round"] <= number]
 
+    has_student = True  # none is wanted
+
     def _nothing(self, *_: Any, **__: Any) -> None: ...
 
-    hold = begin = draw = keep = finish = complete = close = release = _nothing
+    hold = begin = draw = keep = finish = close = release = _nothing
 
 
 class FolderWriter:
@@ -174,17 +176,10 @@ class FolderWriter:
             write_network(self.folder.path / AVERAGE, average, self.card)
         write_network(self.folder.path / STUDENT, student, self.card)
 
-    def complete(
-        self,
-        student: nn.Module,
-        average: nn.Module | None,
-        networks: dict[str, nn.Module],
-        source: str | None,
-    ) -> None:
-        """What `finish` does, where an end of this run has not."""
-        if not (self.folder.path / STUDENT).is_file():
-            self.begin()
-            self.finish(student, average, networks, source)
+    @property
+    def has_student(self) -> bool:
+        """Whether an end of this run has written one."""
+        return (self.folder.path / STUDENT).is_file()
 
     def close(self) -> None:
         """Write what TensorBoard and the like have left."""

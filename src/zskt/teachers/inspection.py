@@ -61,7 +61,7 @@ def inspect_teacher(
         )
     taps = {name: _taps(network, name, teacher, images[:2]) for name in students}
     if students and not any(taps.values()):
-        notes.append("No stages to take attention from: their logits alone will teach.")
+        notes.append("No stages to take attention from: its logits alone will teach.")
     return Findings(
         parameters=parameters(network), macs=multiply_accumulates(network, teacher.card.input_size),
         norms=count_norms(network, images[:1]), gradient=gradient,
