@@ -200,16 +200,19 @@ def test_the_slider_and_the_legend_answer(opened, runs):
 
 
 def test_the_pointer_gets_a_value_and_a_click_a_link(opened, runs):
+    from playwright.sync_api import expect
+
     page = opened(runs[0] / "report.html")
     chart = page.locator(".chart", has_text="Losses")
     value = chart.locator("output")
     last = value.inner_text()
     box = chart.locator(".u-over").bounding_box()
     page.mouse.move(box["x"] + 3, box["y"] + 30)
-    assert value.inner_text() != last
+    # The page draws in its own time: wait for what must come.
+    expect(value).not_to_have_text(last)
     page.mouse.click(box["x"] + 3, box["y"] + 30)
-    assert page.url.endswith("#round=1")
-    assert page.locator("output[for=when]").inner_text() == "round 1"
+    page.wait_for_url("**#round=1")
+    expect(page.locator("output[for=when]")).to_have_text("round 1")
     page.get_by_role("button", name="over minutes").click()
     assert "minutes" in page.get_by_role("button", pressed=True).inner_text()
 
