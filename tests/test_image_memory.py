@@ -34,7 +34,7 @@ def test_a_checkpoint_has_the_length_alone(tmp_path):
     memory = ImageMemory(tmp_path / "memory" / "m.u8", SIZE, NORMALISATION)
     memory.add(images(4))
     state = memory.state_dict()
-    assert state == {"count": 4, "most": MOST}
+    assert state == {"count": 4, "in_file": 4, "most": MOST}
     assert memory.file.stat().st_size == 4 * 3 * 8 * 8
     memory.add(images(2))
     assert memory.state_dict()["count"] == 6
@@ -116,7 +116,8 @@ def test_a_memory_in_a_session_survives_a_restart(tmp_path, teacher, student):
 
 
 @pytest.mark.parametrize("batches", [(3, 3), (5, 2), (4, 4, 4), (12,), (5, 5, 5, 5, 4)])
-def test_the_newest_are_kept_and_survive_what_came_after_a_checkpoint(tmp_path, batches):
+@pytest.mark.parametrize("later", [1, 5, 8, 12, 17])
+def test_the_newest_are_kept_and_survive_what_came_after_a_checkpoint(tmp_path, batches, later):
     """With room for five: going back to the checkpoint finds the same five, whatever came after."""
     file = tmp_path / "m.u8"
     memory = ImageMemory(file, SIZE, NORMALISATION, most=5)
@@ -130,7 +131,8 @@ def test_the_newest_are_kept_and_survive_what_came_after_a_checkpoint(tmp_path, 
     assert len(memory) == min(5, len(given))
     apart = (before[:, None] - newest[None]).flatten(2).abs().amax(2).amin(1)
     assert apart.max() <= 0.5 / 255 / 0.2 + 1e-5
-    memory.add(images(5, seed=9))
+    for number in range(later):
+        memory.add(images(1, seed=100 + number))
     memory.state_dict()
     assert file.stat().st_size <= 10 * 192
     again = ImageMemory(file, SIZE, NORMALISATION, most=5)

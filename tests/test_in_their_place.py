@@ -1,6 +1,7 @@
 """What lies elsewhere, is named otherwise, or was stopped too late, still comes out right."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from players import SIZE, zskt
 from zskt import Replay, Run, UserError, distill, inspect, load_data, load_teacher
 from zskt.cli.tables import print_columns, print_table
 from zskt.measure.contenders import in_classes_of
-from zskt.model_file import Card
+from zskt.model_file import Card, load, write_network
+from zskt.networks import create
 from zskt.networks.arguments import check_arguments
+from zskt.networks.shrink import shrunk
 from zskt.runs.folder import RunFolder
 from zskt.runs.image_memory import ImageMemory
 
@@ -100,9 +103,9 @@ def test_a_memory_that_is_written_seldom_is_read_again(laps, tmp_path):
     memory = ImageMemory(file, (1, 2, 2), most=10)
     for number in range(laps):
         memory.add(torch.full((10, 1, 2, 2), number / 10))
-    count = memory.state_dict()["count"]
+    state = memory.state_dict()
     again = ImageMemory(file, (1, 2, 2), most=10)
-    again.read(count)
+    again.read(state["count"], state["in_file"])
     everything = torch.arange(10)
     assert torch.equal(again.take(everything), memory.take(everything))
 
@@ -167,3 +170,53 @@ def test_depths_are_bounded_together():
     check_arguments("a file", {"block_config": [6, 12, 24, 16]})
     with pytest.raises(UserError, match="no plain value"):
         check_arguments("a file", {"block_config": [256] * 16})
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, None])
+def test_what_the_caller_set_does_not_matter(mode):
+    """No gradients, or 64 bits by default: the same student, and both are as they were."""
+    made = {"method": METHOD, "run": Run(rounds=1, device="cpu"), "progress": False}
+    expected = distill(DIGITS, "wrn-10-1", **made).student.state_dict()
+    if mode is None:
+        torch.set_default_dtype(torch.float64)
+        try:
+            student = distill(DIGITS, "wrn-10-1", **made).student
+            assert torch.get_default_dtype() == torch.float64
+        finally:
+            torch.set_default_dtype(torch.float32)
+    else:
+        with mode():
+            assert not inspect(DIGITS).findings.problems
+            student = distill(DIGITS, "wrn-10-1", **made).student
+            assert not torch.is_grad_enabled()
+    for name, tensor in student.state_dict().items():
+        assert torch.equal(tensor, expected[name])
+
+
+def test_a_network_that_reads_numbers_while_it_is_made_is_loaded_again(tmp_path):
+    """RegNets cannot be counted on the meta device."""
+    name = "torchvision:regnet_x_400mf"
+    network = create(name, classes=4, input_size=SIZE)
+    card = Card(architecture=name, input_size=SIZE, classes=4)
+    write_network(tmp_path / "regnet.safetensors", network, card)
+    loaded = load(tmp_path / "regnet.safetensors")
+    assert torch.equal(loaded.fc.weight, network.fc.weight)
+    with pytest.raises(UserError, match="cannot be counted before it is made; name the student"):
+        shrunk(name, "shrink:0.5", partial(create, classes=4, input_size=SIZE))
+
+
+def test_advice_can_be_typed(tmp_path, capsys):
+    """What was said of a teacher is said again in the command that comes next."""
+    network = create("timm:mobilenetv3_small_050", classes=4, input_size=(3, 32, 32))
+    torch.save(network.state_dict(), tmp_path / "weights.pth")
+    words = ("--weights", tmp_path / "weights.pth", "--input-size", 3, 32, 32, "--pixels", "0-1")
+    assert zskt("inspect", "timm:mobilenetv3_small_050", *words) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"--out RUN {' '.join(map(str, words))}" in told
+
+
+def test_a_run_goes_on_by_its_own_method(tmp_path, capsys):
+    words = ("distill", "--teacher", DIGITS, "--student", "wrn-10-1", *SHORT, "--rounds", 1)
+    assert zskt(*words, "--out", tmp_path / "run") == 0
+    assert zskt("distill", "--resume", tmp_path / "run", "--method", "zskt") == 2
+    assert "leave --method out" in " ".join(capsys.readouterr().err.split())

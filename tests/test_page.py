@@ -100,6 +100,14 @@ def test_runs_beside_each_other(runs, tmp_path, capsys):
     assert command("report", *runs, "--out", page) == 0
     assert capsys.readouterr().out.strip() == str(page)
     assert [run["name"] for run in data_of(page)] == ["run-0", "run-1"]
+    alike = tmp_path / "other" / "run-0"
+    shutil.copytree(runs[0], alike)
+    for given, names in (
+        ((runs[0], alike), [f"{runs[0].parent.name}/run-0", "other/run-0"]),
+        ((alike, alike), ["run-0 (1)", "run-0 (2)"]),
+    ):
+        zskt.report(given, out=page)
+        assert [run["name"] for run in data_of(page)] == names
 
 
 def test_a_run_that_goes_on_is_watched_until_its_end(runs, tmp_path, monkeypatch, capsys):

@@ -1,9 +1,22 @@
-"""Training, eval and frozen modes, put back exactly as they were."""
+"""Training, eval and frozen modes, and torch's own, put back exactly as they were."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
 
+import torch
 from torch import nn
+
+
+@contextmanager
+def usual_modes() -> Generator[None]:
+    """Gradients are kept and new tensors have 32 bits within, whatever the caller has set."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 @contextmanager

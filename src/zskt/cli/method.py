@@ -38,6 +38,8 @@ def with_method(job: Callable[..., Any], words: Sequence[str]) -> tuple[Any, Ove
         if file is not None:
             given = given[1:]
             _check_beside(file, options)
+        if options.get("resume") is not None and named(words) is not None:
+            raise UserError("`resume` goes on by the run's own method; leave `method` out")
         if job is distill and not any(map(options.get, ("out", "resume", "dry_run"))):
             raise UserError(WHAT_TO_GIVE if file is None else f"give `out` beside {file}")
         return job(*given, **{"method": kind(), **options})

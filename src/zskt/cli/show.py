@@ -153,8 +153,8 @@ def inspect(result: Inspection) -> None:
     source = result.teacher.source
     if result.findings.problems:
         raise UserError(f"{source} cannot teach: {' '.join(result.findings.problems)}")
-    student, source = result.advised or "wrn-16-1", shlex.quote(source)
-    print(f"It can teach: zskt distill --teacher {source} --student {student} --out RUN")
+    words = ["--teacher", source, "--student", result.advised or "wrn-16-1", "--out", "RUN"]
+    print("It can teach: zskt distill", shlex.join(words), result.options.words())
 
 
 def noise_predictions(result: NoiseCounts) -> None:

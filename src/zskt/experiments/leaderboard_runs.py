@@ -16,7 +16,7 @@ from zskt.experiments.store import DIVERGED, FinishedRun
 from zskt.files import safe_name, write_atomically
 from zskt.jobs.distill import distill
 from zskt.jobs.loading import data_of
-from zskt.measure.contenders import check_fits
+from zskt.measure.contenders import check_fits, in_classes_of
 from zskt.methods import method_class
 from zskt.model_file import Card
 from zskt.networks import create
@@ -87,13 +87,13 @@ def entries_of(
         UserError: if teachers, students and data do not fit each other, or a run on other terms
             lies where one of these is to lie.
     """
-    test = None if terms.data is None else data_of(terms.data, terms.data_dir).test
+    images = None if terms.data is None else data_of(terms.data, terms.data_dir)
     digests, names = dict[str, str](), dict[tuple[str, str], str]()
     for stem, source in teachers.items():
         teacher = terms.options.load(source)
         check_teacher(teacher, resolve(terms.run.device).device)
-        if test is not None:
-            check_fits(test, teacher.card)
+        if images is not None:
+            check_fits(in_classes_of(images, teacher.card).test, teacher.card)
             teacher.card.known_normalisation()
         digests[stem] = teacher.digest
         names |= {(stem, student): _student(student, teacher.card) for student in students}

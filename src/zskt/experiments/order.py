@@ -8,21 +8,24 @@ from zskt.experiments.specs import RunSpec, teacher
 from zskt.experiments.store import RunStore
 
 
-def make_all(store: RunStore, specs: Iterable[RunSpec], placing: Placing) -> None:
-    """Make every run that is missing; one that diverged before is tried again if the store says so.
+def make_all(
+    store: RunStore, specs: Iterable[RunSpec], placing: Placing, *, retry: bool = False
+) -> None:
+    """Make every run that is missing, and with `retry`, once more, those that diverged before.
 
     Raises:
         UserError: as `placed` does.
     """
-    tasks = tasks_of(store, specs)
+    tasks = tasks_of(store, specs, retry=retry)
     for _ in placed(tasks, placing, device=store.where.name, progress=True):
         pass
-    # They were tried again: a report that reads them need not.
-    store.retry = False
 
 
-def tasks_of(store: RunStore, specs: Iterable[RunSpec]) -> list[Task]:
-    """A task for each run that is not finished, with the names of those that it needs."""
+def tasks_of(store: RunStore, specs: Iterable[RunSpec], *, retry: bool = False) -> list[Task]:
+    """A task for each run that is not finished, with the names of those that it needs.
+
+    With `retry` those that diverged are no longer finished.
+    """
     tasks = dict[RunSpec, Task]()
     seen = set[RunSpec]()
 
@@ -33,6 +36,8 @@ def tasks_of(store: RunStore, specs: Iterable[RunSpec]) -> list[Task]:
         needed = needs(store, spec)
         for each in needed:
             visit(each)
+        if retry:
+            store.forget_diverged(spec)
         if store.finished(spec) is None:
             names = tuple(each.name for each in needed)
             make = partial(store.make, spec)

@@ -107,9 +107,9 @@ def reproduce(
         _check_possible(planned, load_data(data, data_dir))
     store = RunStore(
         runs / f"{planned.name}-{Path(data).stem}-scale-{scale:g}", planned, data=data,
-        data_dir=data_dir, teachers=teachers, device=device, precision=precision, retry=retry,
+        data_dir=data_dir, teachers=teachers, device=device, precision=precision,
     )  # fmt: skip
-    make_all(store, experiment.specs(planned, seeds), placing)
+    make_all(store, experiment.specs(planned, seeds), placing, retry=retry)
     tag = _tag(experiment, data, planned, scale, seeds)
     tag += "" if pair is None else f"-{'-to-'.join(pair)}"
     tag += "" if per_class is None else f"-per-class-{'-'.join(map(str, per_class))}"

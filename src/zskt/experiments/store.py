@@ -3,7 +3,7 @@
 A run that is finished is read, one that was cut short goes on, any other is started. A run is
 finished when its `result.json` is there, which every job writes last; a distillation also needs all
 its rounds, because one that was asked to stop early leaves a result too. A run that diverged leaves
-`diverged.json` and is not tried again unless that is asked for: it would diverge again.
+`diverged.json` and is not tried again unless `forget_diverged` is called: it would diverge again.
 """
 
 import json
@@ -68,8 +68,6 @@ class RunStore:
     """A folder of finished teachers, `NAME.safetensors`; those it lacks are trained."""
     device: str = "auto"
     precision: Precision = "auto"
-    retry: bool = False
-    """Try runs again that diverged."""
 
     def __post_init__(self):
         self.where = resolve(self.device, self.precision)
@@ -82,14 +80,14 @@ class RunStore:
         self._check_same()
 
     def finished(self, spec: RunSpec) -> FinishedRun | None:
-        """A run if it is finished, or if it diverged and is not to be tried again."""
+        """A run if it is finished, or if it diverged."""
         path = self.root / spec.name
         if (path / RESULT).is_file():
             result = json.loads((path / RESULT).read_text())
             row = result["rows"][-1]
             if spec.kind != "distill" or row["round"] >= self._rounds(spec):
                 return FinishedRun(path, row, result["seconds"])
-        if (path / DIVERGED).is_file() and not self.retry:
+        if (path / DIVERGED).is_file():
             error = json.loads((path / DIVERGED).read_text())["error"]
             return FinishedRun(path, {}, 0.0, error)
         return None
@@ -105,10 +103,17 @@ class RunStore:
             path.mkdir(parents=True, exist_ok=True)
             write_atomically(path / DIVERGED, json.dumps({"error": str(error)}) + "\n")
             return FinishedRun(path, {}, 0.0, str(error))
-        (path / DIVERGED).unlink(missing_ok=True)
         made = self.finished(spec)
         assert made is not None, spec.name
         return made
+
+    def forget_diverged(self, spec: RunSpec) -> None:
+        """Have a run tried again that diverged, from its start."""
+        path = self.root / spec.name
+        if (path / DIVERGED).is_file():
+            # The checkpoint may hold what led to it.
+            RunFolder(path).checkpoint_file.unlink(missing_ok=True)
+            (path / DIVERGED).unlink()
 
     def model(self, name: str) -> Path:
         """The file of a teacher: from the folder of teachers, or trained here."""
@@ -166,8 +171,7 @@ class RunStore:
                 toy(toy=Toy(seed=spec.seed, rounds=protocol.toy_rounds), **new)
 
     def _distill(self, spec: RunSpec, out: Path) -> None:
-        # After a divergence the checkpoint may hold what led to it.
-        if RunFolder(out).checkpoint_file.exists() and not (out / DIVERGED).exists():
+        if RunFolder(out).checkpoint_file.exists():
             distill(resume=out, run=Run(device=self.where.name))
             return
         rounds = self._rounds(spec)

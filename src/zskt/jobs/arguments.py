@@ -3,6 +3,7 @@
 On the command line a teacher, a student or data are given as text; in Python they may be objects.
 """
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from inspect import signature
@@ -62,15 +63,24 @@ Job = TypeVar("Job", bound=Callable[..., Any])
 
 
 def job(function: Job) -> Job:
-    """A job whose paths may be given as text in Python too, as on the command line."""
+    """A job whose paths may be given as text in Python too, as on the command line.
+
+    It does the same within `torch.no_grad` or with another default dtype.
+    """
 
     @wraps(function)
-    def with_paths(*given: Any, **named: Any) -> Any:
+    def called(*given: Any, **named: Any) -> Any:
         bound = signature(function).bind(*given, **named)
         for name, hint in get_type_hints(function).items():
             value = bound.arguments.get(name)
             if isinstance(value, str) and Path in (hint, *get_args(hint)):
                 bound.arguments[name] = Path(value)
-        return function(*bound.args, **bound.kwargs)
+        if "torch" not in sys.modules:
+            # Not worth its import: nobody has set anything.
+            return function(*bound.args, **bound.kwargs)
+        from zskt.modes import usual_modes
 
-    return with_paths  # ty: ignore
+        with usual_modes():
+            return function(*bound.args, **bound.kwargs)
+
+    return called  # ty: ignore

@@ -65,7 +65,10 @@ def ended(
 ) -> Distilled:
     """Judge what was made and write what is to be left; a run with a result counts as finished."""
     if not played.history:
-        raise UserError(f"the metrics of {task.out} are damaged; start the run anew")
+        raise UserError(
+            f"{task.out} holds metrics of no round: it was stopped before one was recorded, or "
+            "they are damaged; resume it with more `rounds` or `minutes`, or start it anew"
+        )
     out, home = task.out, next(played.student.parameters()).device
     source = source_of(played.networks.get(played.source or "")) or played.memory
     past = read_past_source(RunFolder(out)) if out else None

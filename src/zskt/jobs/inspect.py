@@ -23,6 +23,8 @@ class Inspection:
 
     teacher: Teacher
     findings: Findings
+    options: TeacherOptions
+    """What was said of it."""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, without the network."""
@@ -87,7 +89,8 @@ def inspect(
     from zskt.teachers.inspection import inspect_teacher
 
     taught = options.load(teacher)
-    inspection = Inspection(taught, inspect_teacher(taught, student, where.device))
+    findings = inspect_teacher(taught, student, where.device)
+    inspection = Inspection(taught, findings, options)
     if results is not None:
         write_atomically(results, json.dumps(inspection.to_dict(), indent=2) + "\n")
     return inspection

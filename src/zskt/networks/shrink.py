@@ -31,7 +31,11 @@ def shrunk(architecture: str | None, wanted: str, create: Callable[[str], nn.Mod
         told = "is of no family that we know" if architecture else "has no architecture by name"
         raise UserError(f"the teacher {told}; name the student instead of {wanted}")
     size = _count(architecture, create)
-    assert size is not None, architecture
+    if size is None:
+        raise UserError(
+            f"the parameters of {architecture} cannot be counted before it is made; name the "
+            f"student instead of {wanted}"
+        )
     for group in members:
         counted = {name: _count(name, create) or size for name in group}
         if smaller := {name: count for name, count in counted.items() if count < size}:

@@ -46,10 +46,11 @@ def page_of(runs: Sequence[RunFacts], *, watched: bool = False) -> str:
         watched: the page reads itself anew every few seconds.
     """
     # Beside each other, runs show numbers alone.
-    data = {"runs": [page_data(run, pictures=len(runs) == 1) for run in runs]}
-    names = " and ".join(run.path.name for run in runs)
+    names = _told_apart([run.path.resolve() for run in runs])
+    shown = [page_data(run, pictures=len(runs) == 1) for run in runs]
+    data = {"runs": [{**run, "name": name} for run, name in zip(shown, names, strict=True)]}
     return SHELL.format(
-        title=escape(f"{names} - zskt"),
+        title=escape(f"{' and '.join(names)} - zskt"),
         reload=f'\n<meta http-equiv="refresh" content="{SECONDS}">' if watched else "",
         style=_web("uplot.css") + _web("page.css"),
         data=_island(data),
@@ -68,6 +69,15 @@ def write_page(path: Path, runs: Sequence[Path], *, watched: bool = False) -> Pa
     make_folder(path.parent)
     write_atomically(path, text)
     return path
+
+
+def _told_apart(folders: Sequence[Path]) -> list[str]:
+    """The names of folders, with as many above them as tell them apart."""
+    for parts in range(1, max(len(folder.parts) for folder in folders)):
+        names = ["/".join(folder.parts[-parts:]) for folder in folders]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{folder.name} ({number})" for number, folder in enumerate(folders, 1)]
 
 
 def _island(data: Any) -> str:

@@ -34,7 +34,6 @@ def page_data(facts: RunFacts, *, pictures: bool = True) -> dict[str, Any]:
     changed, others = _settings(settings)
     size = settings.get("input_size")
     return {
-        "name": facts.path.resolve().name,
         "kind": settings["command_name"],
         "teacher": settings.get("teacher"),
         "student": settings.get("student") or settings.get("network"),

@@ -2,7 +2,8 @@
 
 A checkpoint would be as large as the memory if it held the images. So they lie beside it, in a
 file of twice as many places that is written round and round: what is written after a checkpoint
-goes where only images lie that the checkpoint has already forgotten.
+goes where only images lie that the checkpoint has already forgotten. Images that came and were
+forgotten between two checkpoints are not written, and have no place in the file.
 """
 
 import os
@@ -59,6 +60,8 @@ class ImageMemory:
         self._places = torch.empty(0, *input_size, dtype=torch.uint8)
         self._count = 0
         self._written = 0
+        self._in_file = 0
+        """Images that were ever written; fewer than came, if some were forgotten before."""
 
     def __len__(self) -> int:
         return min(self._count, self.most)
@@ -105,7 +108,7 @@ class ImageMemory:
         self._write()
         if self.file is None:
             return {"count": self._count, "places": self._places[: len(self)].clone()}
-        return {"count": self._count, "most": self.most}
+        return {"count": self._count, "in_file": self._in_file, "most": self.most}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to so many images.
@@ -116,31 +119,36 @@ class ImageMemory:
         if self.file is None:
             self._places, self._count = state["places"].clone(), state["count"]
             return
-        self.read(state["count"])
+        self.read(state["count"], state.get("in_file"))
         # While the file has not gone round, what came after is cut off.
-        if self.file.exists() and state["count"] < 2 * self.most:
-            os.truncate(self.file, state["count"] * self._size)
+        if self.file.exists() and self._in_file < 2 * self.most:
+            os.truncate(self.file, self._in_file * self._size)
 
-    def read(self, count: int) -> None:
+    def read(self, count: int, in_file: int | None = None) -> None:
         """Take the newest of so many images from the file, which stays as it is.
+
+        Args:
+            count: how many came.
+            in_file: how many of them were written, if not all.
 
         Raises:
             UserError: if the file holds fewer.
         """
         assert self.file is not None
-        first = max(0, count - self.most)
+        kept, last = min(count, self.most), count if in_file is None else in_file
         self._places = torch.empty(0, *self.input_size, dtype=torch.uint8)
-        self._count = self._written = first
+        self._count = count - kept
         there = self.file.stat().st_size if self.file.exists() else 0
+        stretches = list(self._stretches(last - kept, last))
         # The first time round, a file ends where the last image lies that was ever written.
-        if there < max((end for _, end in self._stretches(first, count)), default=0) * self._size:
+        if there < max((end for _, end in stretches), default=0) * self._size:
             raise UserError(f"the memory {self.file} lacks images; start the run anew")
-        for start, end in self._stretches(first, count):
+        for start, end in stretches:
             with self.file.open("rb") as file:
                 file.seek(start * self._size)
                 data = bytearray(file.read((end - start) * self._size))
             self._keep(torch.frombuffer(data, dtype=torch.uint8).view(-1, *self.input_size))
-        self._written = self._count
+        self._written, self._in_file = self._count, last
 
     def _write(self) -> None:
         """Write what is new, and have it on the disk."""
@@ -148,19 +156,20 @@ class ImageMemory:
             return
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.touch()
-        first = max(self._written, self._count - self.most)
+        new = min(self._count - self._written, self.most)
+        first, last = self._count - new, self._in_file + new
         with self.file.open("r+b") as file:
-            for start, end in self._stretches(first, self._count):
+            for start, end in self._stretches(self._in_file, last):
                 file.seek(start * self._size)
                 numbers = torch.arange(first, first + end - start)
                 file.write(self._places[numbers % self.most].numpy().tobytes())
                 first += end - start
             file.flush()
             os.fsync(file.fileno())
-        self._written = self._count
+        self._written, self._in_file = self._count, last
 
     def _stretches(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """Places in the file of images by their numbers, in one piece or two."""
+        """Places in the file of images as they were written, in one piece or two."""
         around = 2 * self.most
         while first < last:
             start = first % around

@@ -114,7 +114,7 @@ def _kept_images(folder: RunFolder, file: Path) -> ImageMemory:
         if size != card.input_size:
             raise ValueError(size)
         memory = ImageMemory(file, card.input_size, card.normalisation, kept["most"])
-        memory.read(kept["count"])
+        memory.read(kept["count"], kept.get("in_file"))
     return memory
 
 

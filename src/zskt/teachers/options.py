@@ -1,6 +1,7 @@
 """What is said of a teacher that its file does not tell, light enough for the command line."""
 
-from dataclasses import asdict, dataclass, replace
+import shlex
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -67,6 +68,16 @@ class TeacherOptions:
         if teacher.takes == "normalised":
             return self
         return replace(self, pixels=teacher.takes, mean=teacher.card.mean, std=teacher.card.std)
+
+    def words(self) -> str:
+        """The options of a command line that say this, for advice that can be typed."""
+        said = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                values = () if value is True else value if isinstance(value, tuple) else (value,)
+                said += [f"--{field.name.replace('_', '-')}", *map(str, values)]
+        return shlex.join(said)
 
     def plain(self) -> dict[str, Any]:
         """For JSON; trust in code is not kept."""
