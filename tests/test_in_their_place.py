@@ -90,11 +90,27 @@ def test_a_run_is_gone_on_with_from_elsewhere(photos, tmp_path, monkeypatch):
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path / "other")
     assert zskt("distill", "--resume", "../run") == 0
-    assert (tmp_path / "run/evaluation.json").is_file()
+    judged = json.loads((tmp_path / "run/evaluation.json").read_text())
+    # Called as it was at the start: where it lies is nobody's business.
+    assert judged["settings"]["data"] == "folder:photos"
+    assert str(tmp_path) not in (tmp_path / "run/result.json").read_text()
     # Without its checkpoint nothing tells how many images are kept.
     (tmp_path / "run/checkpoint/state.safetensors").unlink()
     assert zskt("verdict", "../run", "--images", 8) == 0
     assert zskt("synthesize", "../run", "--images", 8, "--out", "s.npz") == 2
+
+
+def test_a_training_is_gone_on_with_from_elsewhere(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("train", "wrn-10-1", "--data", "folder:photos", "--epochs", 2, "--batch-size", 4)
+    assert zskt(*words, "--out", "run") == 0
+    for name in ("result.json", "model.safetensors"):
+        (tmp_path / "run" / name).unlink()
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert zskt("train", "--resume", "../run") == 0
+    made = json.loads((tmp_path / "run/result.json").read_text())
+    assert made["settings"]["data"] == "folder:photos"
 
 
 @pytest.mark.parametrize("laps", range(1, 8))

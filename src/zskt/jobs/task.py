@@ -1,6 +1,7 @@
 """What one distillation is asked to do, by its arguments or by the folder of the run it goes on."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ class Task:
     length_given: bool = True
     """Whether the length was asked for: if not, a new run may be shortened, and one that is gone on
     with keeps its own."""
+    called: Mapping[str, Any] = field(default_factory=dict)
+    """What a run's settings call what it is gone on with, which is given by its place."""
 
     def settings(self) -> dict[str, Any]:
         """The part of a run's settings that is neither the method's nor the run's."""
@@ -58,6 +61,7 @@ class Task:
             "student_init": str(self.init.resolve()) if self.init else None,
             "method": method_name(self.method),
             "data": name_of(self.data),
+            **self.called,
         }
 
 
@@ -86,8 +90,10 @@ def _task(
     allow_code: bool,
 ) -> Task:
     options = options_beside(teacher, settings, allow_code=allow_code)
+    called = {"data": settings["data"]}
     if teacher is None:
         teacher, options = teacher_of_run(settings, allow_code=allow_code)
+        called["teacher"] = settings["teacher"]
     arguments = settings["student_arguments"]
     if student is None:
         student = settings["student"]
@@ -99,7 +105,7 @@ def _task(
     numbers = {**settings["run"], "device": None, "precision": None}
     if not all(isinstance(value, int | float | None) for value in numbers.values()):
         raise TypeError(numbers)
-    for name in ("data", "data_path"):
+    for name in ("data", "data_path", "teacher"):
         if not isinstance(settings.get(name), str | None):
             raise TypeError(settings[name])
     own = Run(**settings["run"])
@@ -123,7 +129,7 @@ def _task(
         data=settings.get("data_path") or settings["data"],
         data_dir=place, download=download,
         digest=settings["teacher_sha256"], resumed=True,
-        length_given=run.has_length,
+        length_given=run.has_length, called=called,
     )  # fmt: skip
 
 

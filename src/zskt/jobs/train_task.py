@@ -1,7 +1,7 @@
 """What one training is asked to do, by its arguments or by the folder of the run it goes on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,6 +12,7 @@ from zskt.jobs.loading import (
     data_dir_of_run,
     name_of,
     options_beside,
+    resolved,
     teacher_of_run,
     whole_settings,
 )
@@ -47,6 +48,8 @@ class TrainTask:
     resumed: bool = False
     download: bool = True
     """Whether public data may be downloaded to `data_dir`."""
+    called: Mapping[str, Any] = field(default_factory=dict)
+    """What a run's settings call what it is gone on with, which is given by its place."""
 
     def __post_init__(self):
         # How many images of a class there are, the data will say.
@@ -57,6 +60,7 @@ class TrainTask:
         return {
             "network": self.network,
             "data": name_of(self.data),
+            "data_path": resolved(name_of(self.data)),
             "half": self.half,
             "init": name_of(self.init),
             "init_path": str(self.init.resolve()) if self.init else None,
@@ -66,6 +70,7 @@ class TrainTask:
             "save_seconds": self.save_seconds,
             **vars(self.recipe),
             "network_arguments": dict(self.arguments),
+            **self.called,
         }
 
 
@@ -96,21 +101,25 @@ def task_of_run(
         check_code(network, allow_code=options.allow_code)
         if not options.allow_code:
             check_arguments(path, arguments)
+        called = {}
+        if data is None:
+            # From wherever it is gone on with, the same files.
+            data = str(settings.get("data_path") or settings["data"])
+            called["data"] = settings["data"]
         if settings["distill_from"] is None:
             if distill_from is not None:
                 raise UserError(f"{path} learns from labels alone; leave `distill_from` out")
             options = TeacherOptions()
         elif distill_from is None:
             distill_from, options = teacher_of_run(settings, allow_code=options.allow_code)
+            called["distill_from"] = settings["distill_from"]
         else:
             options = options_beside(distill_from, settings, allow_code=options.allow_code)
         place, download = data_dir_of_run(settings, data_dir)
         # Before its first checkpoint a run starts again from what it was started with.
         init = None if whole else settings["init_path"]
         return TrainTask(
-            network=network, arguments=arguments,
-            data=settings["data"] if data is None else data,
-            data_dir=place, download=download,
+            network=network, arguments=arguments, data=data, data_dir=place, download=download,
             recipe=_settings_of(Recipe, settings), per_class=_whole_number(settings["per_class"]),
             distill_from=distill_from, options=options,
             guidance=_settings_of(KnowledgeDistillation, settings),
@@ -118,23 +127,23 @@ def task_of_run(
             precision=_one_of(get_args(Precision), settings["precision"]),
             save_seconds=float(settings["save_seconds"]),
             trained_on=settings["data_sha256"],
-            digest=settings.get("teacher_sha256"), resumed=True,
+            digest=settings.get("teacher_sha256"), resumed=True, called=called,
         )  # fmt: skip
 
 
 def _settings_of(kind: Any, settings: Mapping[str, Any]) -> Any:
     """A group of settings, each of the kind that it has by default."""
     found = {}
-    for field in fields(kind):
-        if field.name not in settings and kind is KnowledgeDistillation:
+    for each in fields(kind):
+        if each.name not in settings and kind is KnowledgeDistillation:
             continue
-        value = settings[field.name]
-        if field.name in ("optimizer", "schedule"):
+        value = settings[each.name]
+        if each.name in ("optimizer", "schedule"):
             kinds = {"optimizer": ("sgd", "adamw"), "schedule": ("one-cycle", "drops")}
-            value = _one_of(kinds[field.name], value)
+            value = _one_of(kinds[each.name], value)
         elif not isinstance(value, int | float | None):
-            raise TypeError(f"{field.name} is {value!r}")
-        found[field.name] = value
+            raise TypeError(f"{each.name} is {value!r}")
+        found[each.name] = value
     return kind(**found)
 
 

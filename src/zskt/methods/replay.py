@@ -8,7 +8,7 @@
                  a * R(v) + b * CE(T(v), y) - d * KL(T(v) || S(v)) where both predict the same class
         add the last x to the memory
         repeat until each new image stands against so many replayed ones
-            x <- moved and mirrored images of the memory
+            x <- moved and mirrored images of the memory, each with its T(x) used twice
             (S, P) <- (S, P) - lr_S * grad  [t^2 KL(T(x) || S(x)) + f * F(x)]
         warm lr_S up, then decay it along a cosine, to zero at the last round
 
@@ -54,7 +54,7 @@ class Replay:
     """Steps to a batch of images (n_G)."""
     replays: int = 16
     """Images that the student learns from for each one that is made."""
-    label_uses: int = 1
+    label_uses: int = 2
     """How often the student learns from what the teacher says of a batch."""
     memory: int = 50_000
     """At most so many images are kept, the newest, and at most 1 GiB."""
