@@ -1,6 +1,6 @@
 """Does a run's own curve tell what more minutes would bring?
 
-    uv run python benchmarks/more_minutes.py results/leaderboard/*.json --out results/share/more-minutes.json
+    uv run python benchmarks/more_minutes.py results/leaderboard/*.json --out more-minutes.json
 
 Takes pairs of runs that differ in their minutes alone. The short one's curve of accuracy is drawn
 on: a line over the logarithm of time through the second half of its points, read at the length of
