@@ -110,10 +110,10 @@ def distilled(pair: Pair, data: str, asked: argparse.Namespace) -> dict[str, Any
 def counted(pair: Pair, minutes: float) -> dict[str, Any]:
     """Operations of the planned images, two for each multiply-accumulate.
 
-    A student image takes the teacher once and the student three times, forwards and backwards; a
-    step to a made image takes the teacher and the student forwards and back to their input, and the
-    generator three times. The generator is counted layer by layer; as it is computed, convolutions
-    after an upsampling take 4/9 of that.
+    A student image takes the student three times, forwards and backwards, and the teacher once for
+    all of its uses; a step to a made image takes the teacher and the student forwards and back to
+    their input, and the generator three times. The generator is counted layer by layer; as it is
+    computed, convolutions after an upsampling take 4/9 of that.
     """
     method = Replay()
     teacher, student = (
@@ -123,7 +123,7 @@ def counted(pair: Pair, minutes: float) -> dict[str, Any]:
     wide = method.generator_width
     drawing = nn.Sequential(*Generator(SIZE, width=wide).stages, Generator(SIZE, width=wide).draw)
     generator = multiply_accumulates(drawing, (wide, SIZE[1] // 4, SIZE[2] // 4))
-    taught = PLANNED * (teacher + 3 * student)
+    taught = PLANNED * (teacher / method.label_uses + 3 * student)
     steps = method.generator_steps * PLANNED / method.replays
     made = steps * (2 * teacher + 2 * student + 3 * generator)
     return {
