@@ -100,6 +100,20 @@ def test_a_run_is_gone_on_with_from_elsewhere(photos, tmp_path, monkeypatch):
     assert zskt("synthesize", "../run", "--images", 8, "--out", "s.npz") == 2
 
 
+def test_data_in_memory_is_given_again(tmp_path):
+    digits, run = load_data("digits"), Run(rounds=2, until=1, device="cpu")
+    more = {"resume": tmp_path / "run", "progress": False}
+    distill(
+        DIGITS, "wrn-10-1", method=METHOD, run=run, out=tmp_path / "run", data=digits,
+        progress=False,
+    )  # fmt: skip
+    with pytest.raises(UserError, match="was in memory; give `data` again"):
+        distill(**more)
+    made = distill(**more, data=digits)
+    assert made.evaluation is not None
+    assert made.history[-1]["round"] == 2
+
+
 def test_a_training_is_gone_on_with_from_elsewhere(photos, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = ("train", "wrn-10-1", "--data", "folder:photos", "--epochs", 2, "--batch-size", 4)

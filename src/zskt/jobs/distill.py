@@ -114,14 +114,14 @@ def distill(
     budget = Budget(run)
     if resume is None and (teacher is None or student is None):
         raise UserError(WHAT_TO_GIVE)
-    beside_resume = [student_arg, student_init, out, data, overwrite]
+    beside_resume = [student_arg, student_init, out, overwrite]
     beside_resume += [method not in (None, Replay())]
     beside_resume += [replace(options, allow_code=False) != TeacherOptions(), not _only_how(run)]
     if resume is not None and any(beside_resume):
         raise UserError(
             "`resume` takes the run's own settings; besides it, only `rounds` or `minutes`, "
-            "`until`, `device`, `devices`, `nodes`, `micro_batch`, `teacher`, `data_dir` and "
-            "`allow_code` may be given"
+            "`until`, `device`, `devices`, `nodes`, `micro_batch`, `teacher`, `data`, `data_dir` "
+            "and `allow_code` may be given"
         )
     if dry_run and resume is not None:
         raise UserError("`dry_run` is for a new run; leave it out, or `resume`")
@@ -137,7 +137,7 @@ def distill(
     from zskt.jobs.task import Task, task_of_run
 
     if resume is not None:
-        task = task_of_run(resume, run, teacher, student, data_dir, options.allow_code)
+        task = task_of_run(resume, run, teacher, student, data, data_dir, options.allow_code)
     else:
         method = method or Replay()
         task = Task(

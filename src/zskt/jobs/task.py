@@ -66,7 +66,7 @@ class Task:
 
 
 def task_of_run(
-    path: Path, run: Run, teacher: Any, student: Any, data_dir: Path, allow_code: bool
+    path: Path, run: Run, teacher: Any, student: Any, data: Any, data_dir: Path, allow_code: bool
 ) -> Task:
     """What a run folder was started with.
 
@@ -77,7 +77,17 @@ def task_of_run(
     if settings.get("command_name") != "distill":
         raise UserError(f"{path} was not made by zskt distill; start it anew")
     with whole_settings(path):
-        return _task(path, settings, run, teacher, student, data_dir, allow_code)
+        return _task(path, settings, run, teacher, student, data, data_dir, allow_code)
+
+
+def _check_kinds(settings: dict[str, Any]) -> None:
+    """Raise a `TypeError` for what is no number or no text and must be one."""
+    numbers = {**settings["run"], "device": None, "precision": None}
+    if not all(isinstance(value, int | float | None) for value in numbers.values()):
+        raise TypeError(numbers)
+    for name in ("data", "data_path", "teacher"):
+        if not isinstance(settings.get(name), str | None):
+            raise TypeError(settings[name])
 
 
 def _task(
@@ -86,11 +96,17 @@ def _task(
     run: Run,
     teacher: Any,
     student: Any,
+    data: Any,
     data_dir: Path,
     allow_code: bool,
 ) -> Task:
     options = options_beside(teacher, settings, allow_code=allow_code)
-    called = {"data": settings["data"]}
+    called = {}
+    if data is None:
+        if "data" in settings.get("in_memory", ()):
+            raise UserError(f"{path} is watched on data that was in memory; give `data` again")
+        # From wherever it is gone on with, the same files.
+        data, called["data"] = settings.get("data_path") or settings["data"], settings["data"]
     if teacher is None:
         teacher, options = teacher_of_run(settings, allow_code=allow_code)
         called["teacher"] = settings["teacher"]
@@ -102,12 +118,7 @@ def _task(
             check_arguments(path, arguments)
     # Before its first checkpoint a run starts again from what it was started with.
     init = None if RunFolder(path).checkpoint_file.exists() else settings["student_init"]
-    numbers = {**settings["run"], "device": None, "precision": None}
-    if not all(isinstance(value, int | float | None) for value in numbers.values()):
-        raise TypeError(numbers)
-    for name in ("data", "data_path", "teacher"):
-        if not isinstance(settings.get(name), str | None):
-            raise TypeError(settings[name])
+    _check_kinds(settings)
     own = Run(**settings["run"])
     # What torchrun started counts for more than what the run had before.
     devices, nodes = started_by_torchrun() or (own.devices, own.nodes)
@@ -125,9 +136,7 @@ def _task(
             own, until=run.until, device=run.device, devices=run.devices or devices,
             nodes=run.nodes or nodes, micro_batch=run.micro_batch or own.micro_batch,
         ),
-        # From wherever it is gone on with, the same files.
-        data=settings.get("data_path") or settings["data"],
-        data_dir=place, download=download,
+        data=data, data_dir=place, download=download,
         digest=settings["teacher_sha256"], resumed=True,
         length_given=run.has_length, called=called,
     )  # fmt: skip
