@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from players import SIZE, zskt
-from zskt import Replay, Run, UserError, distill, inspect, load_data, load_teacher
+from zskt import Recipe, Replay, Run, UserError, distill, inspect, load_data, load_teacher, train
 from zskt.cli.tables import print_columns, print_table
 from zskt.measure.contenders import in_classes_of
 from zskt.model_file import Card, load, write_network
@@ -112,6 +112,13 @@ def test_data_in_memory_is_given_again(tmp_path):
     made = distill(**more, data=digits)
     assert made.evaluation is not None
     assert made.history[-1]["round"] == 2
+    recipe = Recipe(epochs=1, batch_size=64)
+    train("wrn-10-1", data=digits, recipe=recipe, out=tmp_path / "trained", progress=False)
+    (tmp_path / "trained" / "model.safetensors").unlink()
+    more["resume"] = tmp_path / "trained"
+    with pytest.raises(UserError, match="was in memory; give `data` again"):
+        train(**more)
+    assert train(**more, data=digits).row["test_accuracy"] > 0
 
 
 def test_a_training_is_gone_on_with_from_elsewhere(photos, tmp_path, monkeypatch):

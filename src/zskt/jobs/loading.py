@@ -23,6 +23,8 @@ from zskt.teachers.teacher import Teacher
 
 DOWNLOADED = ("hf:", "timm:", "torchvision:")
 """How sources begin that are fetched from their makers."""
+IN_MEMORY = "in memory: "
+"""How a record names what was no file."""
 
 
 def data_of(data: str | ImageData, data_dir: Path, *, download: bool = True) -> ImageData:
@@ -47,7 +49,7 @@ def name_of(given: Any) -> str | None:
     """What stands in a record for an argument: its text, or that it was in memory."""
     if given is None or isinstance(given, str | Path):
         return None if given is None else str(given)
-    return given.source if isinstance(given, Teacher) else f"in memory: {type(given).__name__}"
+    return given.source if isinstance(given, Teacher) else f"{IN_MEMORY}{type(given).__name__}"
 
 
 def student_of(

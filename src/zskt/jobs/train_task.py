@@ -8,6 +8,7 @@ from typing import Any, get_args
 from zskt.devices import Precision
 from zskt.errors import UserError, check_settings
 from zskt.jobs.loading import (
+    IN_MEMORY,
     check_code,
     data_dir_of_run,
     name_of,
@@ -105,6 +106,8 @@ def task_of_run(
         if data is None:
             # From wherever it is gone on with, the same files.
             data = str(settings.get("data_path") or settings["data"])
+            if data.startswith(IN_MEMORY):
+                raise UserError(f"{path} learns from data that was in memory; give `data` again")
             called["data"] = settings["data"]
         if settings["distill_from"] is None:
             if distill_from is not None:
