@@ -2,10 +2,10 @@
 
     uv run python benchmarks/more_minutes.py results/leaderboard/*.json --out more-minutes.json
 
-Takes pairs of runs that differ in their minutes alone. The short one's curve of accuracy is drawn
-on: a line over the logarithm of time through the second half of its points, read at the length of
-the long one. A row has that beside what the long run came to, and where the long one stood when the
-short one ended. Accuracy on real images is more than a run without data has.
+Takes pairs of runs whose settings differ in their minutes alone. The short one's curve of accuracy
+is drawn on: a line over the logarithm of time through the second half of its points, read at the
+length of the long one. A row has that beside what the long run came to, and where the long one
+stood when the short one ended. Accuracy on real images is more than a run without data has.
 """
 
 import argparse
@@ -54,9 +54,13 @@ def runs_in(boards: Sequence[Path]) -> list[dict[str, Any]]:
     for file in boards:
         board = json.loads(file.read_text())
         asked = board["settings"]
+        if asked["minutes"] is None:
+            continue
         for run in board["runs"]:
-            settings = asked["methods"][run["method"]]
-            kind = [asked["student"], settings, run["machine"]["threads"], asked["data"]]
+            if not run.get("curve"):
+                continue
+            settings, of = asked["methods"][run["method"]], asked["teacher_sha256"][run["teacher"]]
+            kind = [asked["student"], settings, run["machine"]["threads"], asked["data"], of]
             runs[run["run"], run["machine"]["threads"]] = {
                 **run, "minutes": asked["minutes"], "kind": json.dumps(kind),
             }  # fmt: skip
@@ -69,10 +73,11 @@ def minutes_of(run: dict[str, Any]) -> float:
 
 
 def row_of(short: dict[str, Any], long: dict[str, Any]) -> dict[str, Any] | None:
-    """Two runs beside each other; None if they differ in more than minutes, or have no curve."""
+    """Two runs beside each other; None if they differ in more than minutes, or have few points."""
     same = all(short[name] == long[name] for name in ("method", "teacher", "seed", "kind"))
-    curve, later = (run.get("curve") or [] for run in (short, long))
-    if not same or short["minutes"] >= long["minutes"] or len(curve) < FEWEST:
+    curve, later = short["curve"], long["curve"]
+    then = [point for point in later if point[0] <= curve[-1][0]]
+    if not (same and then) or short["minutes"] >= long["minutes"] or len(curve) < FEWEST:
         return None
     drawn_on = min(1.0, read_at(curve[len(curve) // 2 :], later[-1][0]))
     return {
@@ -80,7 +85,7 @@ def row_of(short: dict[str, Any], long: dict[str, Any]) -> dict[str, Any] | None
         "minutes": short["minutes"], "accuracy": curve[-1][1],
         "later_minutes": long["minutes"], "later_accuracy": later[-1][1],
         "drawn_on_accuracy": drawn_on, "error": drawn_on - later[-1][1],
-        "later_run_then_accuracy": max(point for point in later if point[0] <= curve[-1][0])[1],
+        "later_run_then_accuracy": then[-1][1],
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """What lies elsewhere, is named otherwise, or was stopped too late, still comes out right."""
 
 import json
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +12,18 @@ from PIL import Image
 from torch import nn
 
 from players import SIZE, zskt
-from zskt import Recipe, Replay, Run, UserError, distill, inspect, load_data, load_teacher, train
+from zskt import (
+    Recipe,
+    Replay,
+    Run,
+    TeacherOptions,
+    UserError,
+    distill,
+    inspect,
+    load_data,
+    load_teacher,
+    train,
+)
 from zskt.cli.tables import print_columns, print_table
 from zskt.measure.contenders import in_classes_of
 from zskt.model_file import Card, load, write_network
@@ -102,20 +114,24 @@ def test_a_run_is_gone_on_with_from_elsewhere(photos, tmp_path, monkeypatch):
 
 def test_data_in_memory_is_given_again(tmp_path):
     digits, run = load_data("digits"), Run(rounds=2, until=1, device="cpu")
+    network, options = load(DIGITS), TeacherOptions(input_size=(1, 8, 8), mean=(0.5,), std=(0.3,))
     more = {"resume": tmp_path / "run", "progress": False}
     distill(
-        DIGITS, "wrn-10-1", method=METHOD, run=run, out=tmp_path / "run", data=digits,
-        progress=False,
+        network, "wrn-10-1", method=METHOD, run=run, out=tmp_path / "run", data=digits,
+        options=options, progress=False,
     )  # fmt: skip
     with pytest.raises(UserError, match="was in memory; give `data` again"):
         distill(**more)
+    with pytest.raises(UserError, match="was in memory; give `teacher` again"):
+        distill(**more, data=digits)
+    more["teacher"] = network
     made = distill(**more, data=digits)
     assert made.evaluation is not None
     assert made.history[-1]["round"] == 2
     recipe = Recipe(epochs=1, batch_size=64)
     train("wrn-10-1", data=digits, recipe=recipe, out=tmp_path / "trained", progress=False)
     (tmp_path / "trained" / "model.safetensors").unlink()
-    more["resume"] = tmp_path / "trained"
+    more = {"resume": tmp_path / "trained", "progress": False}
     with pytest.raises(UserError, match="was in memory; give `data` again"):
         train(**more)
     assert train(**more, data=digits).row["test_accuracy"] > 0
@@ -217,13 +233,15 @@ def test_what_the_caller_set_does_not_matter(mode):
     if mode is None:
         torch.set_default_dtype(torch.float64)
         try:
-            student = distill(DIGITS, "wrn-10-1", **made).student
+            student = distill(load_teacher(DIGITS), "wrn-10-1", **made).student
             assert torch.get_default_dtype() == torch.float64
         finally:
             torch.set_default_dtype(torch.float32)
     else:
         with mode():
             assert not inspect(DIGITS).findings.problems
+            with pytest.raises(UserError) if mode is torch.inference_mode else nullcontext():
+                distill(DIGITS, create("wrn-10-1", classes=10, input_size=(1, 8, 8)), **made)
             student = distill(DIGITS, "wrn-10-1", **made).student
             assert not torch.is_grad_enabled()
     for name, tensor in student.state_dict().items():
@@ -257,3 +275,36 @@ def test_a_run_goes_on_by_its_own_method(tmp_path, capsys):
     assert zskt(*words, "--out", tmp_path / "run") == 0
     assert zskt("distill", "--resume", tmp_path / "run", "--method", "zskt") == 2
     assert "leave --method out" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_run_of_before_used_each_label_once(tmp_path):
+    """Its settings do not say so, and today's default is another."""
+    words = ("--teacher", DIGITS, "--student", "wrn-10-1", *SHORT, "--rounds", 3, "--device", "cpu")
+    assert zskt("distill", *words, "--label-uses", 1, "--out", tmp_path / "whole") == 0
+    run = tmp_path / "run"
+    assert zskt("distill", *words, "--label-uses", 1, "--until", 2, "--out", run) == 0
+    settings = json.loads((run / "settings.json").read_text())
+    del settings["method_settings"]["label_uses"]
+    (run / "settings.json").write_text(json.dumps(settings))
+    assert zskt("distill", "--resume", run) == 0
+    files = [folder / "student.safetensors" for folder in (run, tmp_path / "whole")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_folder_with_the_name_of_data_is_not_the_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ("distill", "--teacher", DIGITS, "--student", "wrn-10-1", *SHORT, "--data", "digits")
+    assert zskt(*words, "--rounds", 2, "--until", 1, "--out", "digits") == 0
+    assert zskt(*words, "--rounds", 2, "--until", 1, "--out", "other") == 0
+    assert zskt("distill", "--resume", "other") == 0
+    assert zskt("distill", "--resume", "other", "--data", "digits", "--rounds", 3) == 2
+
+
+def test_a_run_that_is_gone_on_with_tells_what_it_started_from(tmp_path):
+    words = ("--teacher", DIGITS, "--student", "wrn-10-1", *SHORT, "--rounds", 2)
+    assert zskt("distill", *words, "--out", tmp_path / "first") == 0
+    init, run = tmp_path / "first/student.safetensors", tmp_path / "run"
+    assert zskt("distill", *words, "--student-init", init, "--until", 1, "--out", run) == 0
+    assert zskt("distill", "--resume", run) == 0
+    made = json.loads((run / "result.json").read_text())["settings"]
+    assert made["student_init"] == str(init)

@@ -20,6 +20,7 @@ from zskt.card import Card as Card
 from zskt.card import check_card, frozen
 from zskt.errors import NOT_MEANT, UserError
 from zskt.files import REPLACES, write_atomically
+from zskt.modes import usual_modes
 from zskt.networks import Generator, create, is_code
 from zskt.networks.arguments import check_arguments
 
@@ -85,6 +86,7 @@ def read_classifier_card(path: Path) -> Card:
     return card
 
 
+@usual_modes()
 def load(path: str | Path, *, allow_code: bool = False) -> nn.Module:
     """A ready network, in float32 and in eval mode, from a model file or a run folder.
 

@@ -1,9 +1,10 @@
 """Where the runs of experiments are made: each once, whichever experiment asks for it.
 
-A run that is finished is read, one that was cut short goes on, any other is started. A run is
-finished when its `result.json` is there, which every job writes last; a distillation also needs all
-its rounds, because one that was asked to stop early leaves a result too. A run that diverged leaves
-`diverged.json` and is not tried again unless `forget_diverged` is called: it would diverge again.
+A run that is finished is read, a distillation that was cut short goes on, any other is started
+anew. A run is finished when its `result.json` is there, which every job writes last; a distillation
+also needs all its rounds, because one that was asked to stop early leaves a result too. A run that
+diverged leaves `diverged.json` and is not tried again unless `forget_diverged` is called: it would
+diverge again.
 """
 
 import json
@@ -34,6 +35,10 @@ from zskt.supervised.recipe import FineTuning, FineTuningDistillation
 IN_NAMES = ("pairs", "pair", "grid", "noise_networks", "per_class", "table_1_per_class")
 """What a protocol asks for and the name of each run tells: it may differ between experiments."""
 DIVERGED = "diverged.json"
+
+
+class BaseDivergedError(DivergedError):
+    """The run diverged of which another is made."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,9 @@ class RunStore:
         path = self.root / spec.name
         try:
             self._run(spec, path)
+        except BaseDivergedError as error:
+            # Nothing to write down: it can be made once the other is mended.
+            return FinishedRun(path, {}, 0.0, str(error))
         except DivergedError as error:
             path.mkdir(parents=True, exist_ok=True)
             write_atomically(path / DIVERGED, json.dumps({"error": str(error)}) + "\n")
@@ -132,7 +140,7 @@ class RunStore:
         assert spec is not None
         run = self.make(spec)
         if run.error is not None:
-            raise DivergedError(f"{run.path.name} diverged: {run.error}")
+            raise BaseDivergedError(f"{run.path.name} diverged: {run.error}")
         return run.path
 
     def _teacher(self, spec: RunSpec) -> Path:

@@ -120,8 +120,8 @@ def distill(
     if resume is not None and any(beside_resume):
         raise UserError(
             "`resume` takes the run's own settings; besides it, only `rounds` or `minutes`, "
-            "`until`, `device`, `devices`, `nodes`, `micro_batch`, `teacher`, `data`, `data_dir` "
-            "and `allow_code` may be given"
+            "`until`, `device`, `devices`, `nodes`, `micro_batch`, `teacher`, `student`, "
+            "`data_dir`, `allow_code` and `data` that was in memory may be given"
         )
     if dry_run and resume is not None:
         raise UserError("`dry_run` is for a new run; leave it out, or `resume`")

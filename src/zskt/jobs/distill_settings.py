@@ -8,7 +8,7 @@ from torch import nn
 
 from zskt.devices import Where
 from zskt.distillation.run import Run
-from zskt.jobs.loading import described, name_of, resolved
+from zskt.jobs.loading import described, name_of, resolved_data, teacher_path
 from zskt.jobs.task import Task
 from zskt.model_file import parameters
 from zskt.teachers.teacher import Teacher
@@ -22,9 +22,9 @@ def settings_of(
     given = {"teacher": task.teacher, "student": task.student, "data": task.data}
     settings = {
         "teacher_sha256": teacher.digest,
-        "teacher_path": resolved(teacher.source),
+        "teacher_path": teacher_path(teacher, task.options),
         "data_dir": str(task.data_dir.resolve()),
-        "data_path": resolved(name_of(task.data)),
+        "data_path": resolved_data(name_of(task.data)),
         "in_memory": [
             role for role, each in given.items() if not isinstance(each, str | Path | None)
         ],

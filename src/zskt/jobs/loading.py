@@ -109,6 +109,18 @@ def resolved(source: str | None) -> str | None:
     return f"{kind}{place.resolve()}" if place.exists() else source
 
 
+def resolved_data(name: str | None) -> str | None:
+    """Data by a place that means the same from another folder; a data set's name stays as it is."""
+    place = name is not None and (name.startswith("folder:") or name.endswith(".npz"))
+    return resolved(name) if place else name
+
+
+def teacher_path(teacher: Teacher, options: TeacherOptions) -> str | None:
+    """Where a teacher lies; with weights its source is the name of an architecture."""
+    named = options.weights is not None and ":" not in teacher.source
+    return teacher.source if named else resolved(teacher.source)
+
+
 def keep_apart(out: Path | None, *sources: Any) -> None:
     """Raise a `UserError` if a network that is read lies in the folder that is written."""
     for source in sources:

@@ -1,5 +1,6 @@
 """What one distillation is asked to do, by its arguments or by the folder of the run it goes on."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from zskt.distillation.run import Run
 from zskt.distillation.session import Method
 from zskt.errors import UserError
 from zskt.jobs.loading import (
+    IN_MEMORY,
     check_code,
     data_dir_of_run,
     name_of,
@@ -22,6 +24,9 @@ from zskt.networks.arguments import check_arguments
 from zskt.networks.factory import parsed
 from zskt.runs.folder import RunFolder
 from zskt.teachers.options import TeacherOptions, Words
+
+EARLIER: dict[str, dict[str, Any]] = {"replay": {"label_uses": 1}}
+"""Settings of methods that earlier runs lack, as they were then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,24 @@ def _check_kinds(settings: dict[str, Any]) -> None:
             raise TypeError(settings[name])
 
 
+def _data_of(path: Path, settings: dict[str, Any], given: Any) -> Any:
+    """What a run is watched on, from wherever it is gone on with."""
+    if "data" in settings.get("in_memory", ()):
+        if given is None:
+            raise UserError(f"{path} is watched on data that was in memory; give `data` again")
+        return given
+    if given is not None:
+        raise UserError(f"{path} has its own `data`, or none; leave it out")
+    return settings.get("data_path") or settings["data"]
+
+
+def _check_there(role: str, path: Path, name: str) -> None:
+    """Raise a `UserError` for a network that no file and no name brings back."""
+    of_own_class = re.fullmatch(r"[A-Z]\w*", name) and not Path(name).exists()
+    if of_own_class or name.startswith(IN_MEMORY):
+        raise UserError(f"the {role} of {path} was in memory; give `{role}` again, from Python")
+
+
 def _task(
     path: Path,
     settings: dict[str, Any],
@@ -101,37 +124,37 @@ def _task(
     allow_code: bool,
 ) -> Task:
     options = options_beside(teacher, settings, allow_code=allow_code)
-    called = {}
-    if data is None:
-        if "data" in settings.get("in_memory", ()):
-            raise UserError(f"{path} is watched on data that was in memory; give `data` again")
-        # From wherever it is gone on with, the same files.
-        data, called["data"] = settings.get("data_path") or settings["data"], settings["data"]
+    data, called = _data_of(path, settings, data), {"data": settings["data"]}
+    if teacher is None and "teacher" in settings.get("in_memory", ()):
+        _check_there("teacher", path, settings["teacher_path"])
     if teacher is None:
         teacher, options = teacher_of_run(settings, allow_code=allow_code)
         called["teacher"] = settings["teacher"]
     arguments = settings["student_arguments"]
     if student is None:
         student = settings["student"]
+        _check_there("student", path, student)
         check_code(student, allow_code=allow_code)
         if not allow_code:
             check_arguments(path, arguments)
     # Before its first checkpoint a run starts again from what it was started with.
     init = None if RunFolder(path).checkpoint_file.exists() else settings["student_init"]
+    called["student_init"] = settings["student_init"]
     _check_kinds(settings)
     own = Run(**settings["run"])
     # What torchrun started counts for more than what the run had before.
     devices, nodes = started_by_torchrun() or (own.devices, own.nodes)
     place, download = data_dir_of_run(settings, data_dir)
     method = method_class(settings["method"])
-    check_kinds(settings["method_settings"], method())
+    of_method = {**EARLIER.get(settings["method"], {}), **settings["method_settings"]}
+    check_kinds(of_method, method())
     if run.has_length:
         own = replace(own, rounds=run.rounds, minutes=run.minutes)
     return Task(
         teacher=teacher, options=options, student=student,
         student_arg=tuple(f"{name}={value!r}" for name, value in arguments.items()),
         init=Path(init) if init else None, out=path,
-        method=method(**settings["method_settings"]),
+        method=method(**of_method),
         run=replace(
             own, until=run.until, device=run.device, devices=run.devices or devices,
             nodes=run.nodes or nodes, micro_batch=run.micro_batch or own.micro_batch,

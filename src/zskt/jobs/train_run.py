@@ -18,7 +18,7 @@ from zskt.data import ImageData, Split, balanced_subset
 from zskt.devices import Where, resolve
 from zskt.distillation.stopping import Stopped, stop_request
 from zskt.errors import UserError
-from zskt.jobs.loading import data_of, described, keep_apart, resolved
+from zskt.jobs.loading import data_of, described, keep_apart, teacher_path
 from zskt.jobs.train import Trained
 from zskt.jobs.train_task import TrainTask
 from zskt.measure.accuracy import accuracy, predict
@@ -179,7 +179,7 @@ def _taught(
     network = network.to(memory_format=torch.channels_last)
     loss_of = with_teacher(task.guidance, network, student, images.input_size, where)
     told = {**asdict(task.guidance), "teacher_options": task.options.told_by(teacher).plain()}
-    told |= {"teacher_sha256": teacher.digest, "teacher_path": resolved(teacher.source)}
+    told |= {"teacher_sha256": teacher.digest, "teacher_path": teacher_path(teacher, task.options)}
     return replace(images, mean=normalisation.mean, std=normalisation.std), loss_of, told
 
 

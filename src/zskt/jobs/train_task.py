@@ -13,7 +13,7 @@ from zskt.jobs.loading import (
     data_dir_of_run,
     name_of,
     options_beside,
-    resolved,
+    resolved_data,
     teacher_of_run,
     whole_settings,
 )
@@ -61,7 +61,7 @@ class TrainTask:
         return {
             "network": self.network,
             "data": name_of(self.data),
-            "data_path": resolved(name_of(self.data)),
+            "data_path": resolved_data(name_of(self.data)),
             "half": self.half,
             "init": name_of(self.init),
             "init_path": str(self.init.resolve()) if self.init else None,
@@ -121,6 +121,7 @@ def task_of_run(
         place, download = data_dir_of_run(settings, data_dir)
         # Before its first checkpoint a run starts again from what it was started with.
         init = None if whole else settings["init_path"]
+        called |= {"init": settings["init"], "init_path": settings["init_path"]}
         return TrainTask(
             network=network, arguments=arguments, data=data, data_dir=place, download=download,
             recipe=_settings_of(Recipe, settings), per_class=_whole_number(settings["per_class"]),

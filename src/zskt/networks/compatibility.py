@@ -61,6 +61,8 @@ def check_learns(student: nn.Module, input_size: tuple[int, int, int]) -> None:
     if not any(each.requires_grad for each in weights.values()):
         raise UserError("the student is frozen; call requires_grad_(True) on it")
     for name, each in weights.items():
+        if each.is_inference():
+            raise UserError("the student was made within inference_mode; make it outside")
         if each.dtype not in WIDTHS:
             raise UserError(f"the student's {name} is {each.dtype}; give the student as float32")
     for name, each in student.named_buffers():

@@ -48,7 +48,11 @@ OURS = (
 
 
 class RunFolder:
-    """Reads and writes one run; every file is written whole or not at all."""
+    """Reads and writes one run.
+
+    Files are written whole or not at all, but rows are appended, and a memory of images has room
+    for those of the last checkpoint beside the new ones.
+    """
 
     def __init__(self, path: Path):
         self.path = path

@@ -26,6 +26,7 @@ from zskt.images import (
 )
 from zskt.measure.cost import Size
 from zskt.model_file import Card, load, network_file, read_classifier_card
+from zskt.modes import usual_modes
 from zskt.networks import architecture_of, is_code
 from zskt.networks.compatibility import copied
 from zskt.teachers.data_statistics import data_statistics
@@ -43,6 +44,7 @@ CENTRED = 0.5, 0.25
 """Mean and spread of the data of a teacher of pixels, where nothing tells them."""
 
 
+@usual_modes()
 def load_teacher(
     source: str | Path | nn.Module,
     *,
