@@ -104,11 +104,7 @@ def task_of_run(
             check_arguments(path, arguments)
         called = {}
         if data is None:
-            # From wherever it is gone on with, the same files.
-            data = str(settings.get("data_path") or settings["data"])
-            if data.startswith(IN_MEMORY):
-                raise UserError(f"{path} learns from data that was in memory; give `data` again")
-            called["data"] = settings["data"]
+            data, called["data"] = _data_of(path, settings), settings["data"]
         if settings["distill_from"] is None:
             if distill_from is not None:
                 raise UserError(f"{path} learns from labels alone; leave `distill_from` out")
@@ -133,6 +129,14 @@ def task_of_run(
             trained_on=settings["data_sha256"],
             digest=settings.get("teacher_sha256"), resumed=True, called=called,
         )  # fmt: skip
+
+
+def _data_of(path: Path, settings: Mapping[str, Any]) -> str:
+    """What a run learns from, from wherever it is gone on with."""
+    data = str(settings.get("data_path") or settings["data"])
+    if data.startswith(IN_MEMORY):
+        raise UserError(f"{path} learns from data that was in memory; give `data` again")
+    return data
 
 
 def _settings_of(kind: Any, settings: Mapping[str, Any]) -> Any:

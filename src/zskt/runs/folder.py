@@ -48,11 +48,7 @@ OURS = (
 
 
 class RunFolder:
-    """Reads and writes one run.
-
-    Files are written whole or not at all, but rows are appended, and a memory of images has room
-    for those of the last checkpoint beside the new ones.
-    """
+    """Reads and writes one run; files are written whole or not at all, rows are appended."""
 
     def __init__(self, path: Path):
         self.path = path
