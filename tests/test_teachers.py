@@ -714,7 +714,7 @@ def test_a_strangers_run_downloads_no_data_to_where_it_likes(tmp_path, monkeypat
         raise RuntimeError("Dataset not found")
 
     monkeypatch.setattr("torchvision.datasets.MNIST", fetched)
-    change = {"data": "mnist", "data_dir": str(tmp_path / "home")}
+    change = {"data": "mnist", "data_path": "mnist", "data_dir": str(tmp_path / "home")}
     for run, command in (("run", "distill"), ("trained", "train")):
         settings = json.loads(Path(run, "settings.json").read_text())
         Path(run, "settings.json").write_text(json.dumps({**settings, **change}))
