@@ -1,6 +1,6 @@
 """Objects of what a job was given: data, networks with what they take, folders to write."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,21 @@ def resolved(source: str | None) -> str | None:
     kind = next((each for each in ("hf:", "folder:") if source.startswith(each)), "")
     place = Path(source.removeprefix(kind))
     return f"{kind}{place.resolve()}" if place.exists() else source
+
+
+def data_of_run(path: Path, settings: Mapping[str, Any]) -> str | None:
+    """The data that a run names, by its place: from wherever it is gone on with, the same files.
+
+    Raises:
+        UserError: if they were in memory.
+        TypeError: if it names no text.
+    """
+    data = settings.get("data_path") or settings["data"]
+    if not isinstance(data, str | None):
+        raise TypeError(f"data is {data!r}")
+    if data is not None and data.startswith(IN_MEMORY):
+        raise UserError(f"the data of {path} was in memory; give `data` again")
+    return data
 
 
 def resolved_data(name: str | None) -> str | None:

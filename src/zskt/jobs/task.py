@@ -14,6 +14,7 @@ from zskt.jobs.loading import (
     IN_MEMORY,
     check_code,
     data_dir_of_run,
+    data_of_run,
     name_of,
     options_beside,
     teacher_of_run,
@@ -53,8 +54,8 @@ class Task:
     length_given: bool = True
     """Whether the length was asked for: if not, a new run may be shortened, and one that is gone on
     with keeps its own."""
-    called: Mapping[str, Any] = field(default_factory=dict)
-    """What a run's settings call what it is gone on with, which is given by its place."""
+    as_recorded: Mapping[str, Any] = field(default_factory=dict)
+    """What the settings of a run that is gone on with say of what is given by its place now."""
 
     def settings(self) -> dict[str, Any]:
         """The part of a run's settings that is neither the method's nor the run's."""
@@ -66,7 +67,7 @@ class Task:
             "student_init": str(self.init.resolve()) if self.init else None,
             "method": method_name(self.method),
             "data": name_of(self.data),
-            **self.called,
+            **self.as_recorded,
         }
 
 
@@ -95,19 +96,10 @@ def _check_kinds(settings: dict[str, Any]) -> None:
             raise TypeError(settings[name])
 
 
-def _data_of(path: Path, settings: dict[str, Any], given: Any) -> Any:
-    """What a run is watched on, from wherever it is gone on with."""
-    if "data" in settings.get("in_memory", ()):
-        if given is None:
-            raise UserError(f"{path} is watched on data that was in memory; give `data` again")
-        return given
-    if given is not None:
-        raise UserError(f"{path} has its own `data`, or none; leave it out")
-    return settings.get("data_path") or settings["data"]
-
-
-def _check_there(role: str, path: Path, name: str) -> None:
-    """Raise a `UserError` for a network that no file and no name brings back."""
+def _check_there(role: str, path: Path, settings: dict[str, Any], name: str) -> None:
+    """Raise a `UserError` for a network in memory that no file and no name brings back."""
+    if role not in settings.get("in_memory", ()):
+        return
     of_own_class = re.fullmatch(r"[A-Z]\w*", name) and not Path(name).exists()
     if of_own_class or name.startswith(IN_MEMORY):
         raise UserError(f"the {role} of {path} was in memory; give `{role}` again, from Python")
@@ -124,22 +116,24 @@ def _task(
     allow_code: bool,
 ) -> Task:
     options = options_beside(teacher, settings, allow_code=allow_code)
-    data, called = _data_of(path, settings, data), {"data": settings["data"]}
-    if teacher is None and "teacher" in settings.get("in_memory", ()):
-        _check_there("teacher", path, settings["teacher_path"])
+    as_recorded = {"data": settings["data"], "student_init": settings.get("student_init")}
+    if data is None:
+        data = data_of_run(path, settings)
+    elif "data" not in settings.get("in_memory", ()):
+        raise UserError(f"{path} has its own `data`, or none; leave it out")
     if teacher is None:
+        _check_there("teacher", path, settings, settings["teacher_path"])
         teacher, options = teacher_of_run(settings, allow_code=allow_code)
-        called["teacher"] = settings["teacher"]
+        as_recorded["teacher"] = settings["teacher"]
     arguments = settings["student_arguments"]
     if student is None:
         student = settings["student"]
-        _check_there("student", path, student)
+        _check_there("student", path, settings, student)
         check_code(student, allow_code=allow_code)
         if not allow_code:
             check_arguments(path, arguments)
     # Before its first checkpoint a run starts again from what it was started with.
     init = None if RunFolder(path).checkpoint_file.exists() else settings["student_init"]
-    called["student_init"] = settings["student_init"]
     _check_kinds(settings)
     own = Run(**settings["run"])
     # What torchrun started counts for more than what the run had before.
@@ -153,15 +147,13 @@ def _task(
     return Task(
         teacher=teacher, options=options, student=student,
         student_arg=tuple(f"{name}={value!r}" for name, value in arguments.items()),
-        init=Path(init) if init else None, out=path,
-        method=method(**of_method),
+        init=Path(init) if init else None, out=path, method=method(**of_method),
         run=replace(
             own, until=run.until, device=run.device, devices=run.devices or devices,
             nodes=run.nodes or nodes, micro_batch=run.micro_batch or own.micro_batch,
         ),
-        data=data, data_dir=place, download=download,
-        digest=settings["teacher_sha256"], resumed=True,
-        length_given=run.has_length, called=called,
+        data=data, data_dir=place, download=download, digest=settings["teacher_sha256"],
+        resumed=True, length_given=run.has_length, as_recorded=as_recorded,
     )  # fmt: skip
 
 

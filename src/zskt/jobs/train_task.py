@@ -8,9 +8,9 @@ from typing import Any, get_args
 from zskt.devices import Precision
 from zskt.errors import UserError, check_settings
 from zskt.jobs.loading import (
-    IN_MEMORY,
     check_code,
     data_dir_of_run,
+    data_of_run,
     name_of,
     options_beside,
     resolved_data,
@@ -49,8 +49,8 @@ class TrainTask:
     resumed: bool = False
     download: bool = True
     """Whether public data may be downloaded to `data_dir`."""
-    called: Mapping[str, Any] = field(default_factory=dict)
-    """What a run's settings call what it is gone on with, which is given by its place."""
+    as_recorded: Mapping[str, Any] = field(default_factory=dict)
+    """What the settings of a run that is gone on with say of what is given by its place now."""
 
     def __post_init__(self):
         # How many images of a class there are, the data will say.
@@ -71,7 +71,7 @@ class TrainTask:
             "save_seconds": self.save_seconds,
             **vars(self.recipe),
             "network_arguments": dict(self.arguments),
-            **self.called,
+            **self.as_recorded,
         }
 
 
@@ -102,22 +102,21 @@ def task_of_run(
         check_code(network, allow_code=options.allow_code)
         if not options.allow_code:
             check_arguments(path, arguments)
-        called = {}
+        as_recorded = {name: settings.get(name) for name in ("init", "init_path")}
         if data is None:
-            data, called["data"] = _data_of(path, settings), settings["data"]
+            data, as_recorded["data"] = data_of_run(path, settings), settings["data"]
         if settings["distill_from"] is None:
             if distill_from is not None:
                 raise UserError(f"{path} learns from labels alone; leave `distill_from` out")
             options = TeacherOptions()
         elif distill_from is None:
             distill_from, options = teacher_of_run(settings, allow_code=options.allow_code)
-            called["distill_from"] = settings["distill_from"]
+            as_recorded["distill_from"] = settings["distill_from"]
         else:
             options = options_beside(distill_from, settings, allow_code=options.allow_code)
         place, download = data_dir_of_run(settings, data_dir)
         # Before its first checkpoint a run starts again from what it was started with.
         init = None if whole else settings["init_path"]
-        called |= {"init": settings["init"], "init_path": settings["init_path"]}
         return TrainTask(
             network=network, arguments=arguments, data=data, data_dir=place, download=download,
             recipe=_settings_of(Recipe, settings), per_class=_whole_number(settings["per_class"]),
@@ -127,16 +126,8 @@ def task_of_run(
             precision=_one_of(get_args(Precision), settings["precision"]),
             save_seconds=float(settings["save_seconds"]),
             trained_on=settings["data_sha256"],
-            digest=settings.get("teacher_sha256"), resumed=True, called=called,
+            digest=settings.get("teacher_sha256"), resumed=True, as_recorded=as_recorded,
         )  # fmt: skip
-
-
-def _data_of(path: Path, settings: Mapping[str, Any]) -> str:
-    """What a run learns from, from wherever it is gone on with."""
-    data = str(settings.get("data_path") or settings["data"])
-    if data.startswith(IN_MEMORY):
-        raise UserError(f"{path} learns from data that was in memory; give `data` again")
-    return data
 
 
 def _settings_of(kind: Any, settings: Mapping[str, Any]) -> Any:
