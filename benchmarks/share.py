@@ -7,7 +7,8 @@ A teacher on each of five data sets, digits at 8x8 and the others at 16x16 pixel
 students by several methods; each student is looked at several times while it learns, so that good
 and bad ones are among them. A row has the signals of the verdict beside the accuracy on real
 images as a share of the teacher's. What is finished is not repeated. `--of` makes no run and takes
-the students of finished ones that have an evaluation.json.
+the students of finished ones that have an evaluation.json; `--boards` takes leaderboards, where
+nothing else is left of their runs.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from zskt.jobs.loading import data_of
 from zskt.jobs.verdict import teacher_of_finished
 from zskt.measure.accuracy import accuracy, predict
 from zskt.measure.verdict.inverted import inverted
+from zskt.measure.verdict.share import Line
 from zskt.measure.verdict.signals import signals
 from zskt.methods import method_class
 from zskt.networks import create
@@ -49,6 +51,8 @@ SIDE, TRAIN, TEST = 16, 15_000, 2_000
 SEEN = 40_000
 """Images that a student learns from in a run."""
 DIGITS = "src/zskt/assets/digits-teacher.safetensors"
+BOARDS_LINE = Line(0.011322269590143543, 1.0859580068340886, 0.0)
+"""By which the leaderboards that exist predicted: the first line, learnt on the study alone."""
 
 
 @dataclass
@@ -74,6 +78,9 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         parser.add_argument(f"--{name}", type=Path, help="an .npz file of the data set")
     parser.add_argument("--runs", type=Path, default=Path("runs/share"))
     parser.add_argument("--of", type=Path, nargs="*", help="folders of finished runs instead")
+    parser.add_argument(
+        "--boards", type=Path, nargs="*", help="results of zskt leaderboard instead"
+    )
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     parser.add_argument("--students", nargs="+", default=list(STUDENTS))
     parser.add_argument("--scale", type=float, default=1.0, help="so many times the length")
@@ -87,10 +94,15 @@ def main() -> None:
     asked = arguments()
     start = time.monotonic()
     where = resolve(asked.device, "32")
-    rows = of_study(asked, where) if asked.of is None else of_finished(asked.of, where)
+    if asked.boards is not None:
+        rows = [row for board in asked.boards for row in of_board(board, where)]
+    else:
+        rows = of_study(asked, where) if asked.of is None else of_finished(asked.of, where)
     if asked.out is not None:
         settings = {"runs": str(asked.runs), "scale": asked.scale, "device": where.name}
-        settings |= {"of": None if asked.of is None else [str(run) for run in asked.of]}
+        for name in ("of", "boards"):
+            folders = getattr(asked, name)
+            settings[name] = None if folders is None else [str(folder) for folder in folders]
         seconds = time.monotonic() - start
         about: dict[str, Any] = {"seeds": [0], "settings": settings, "seconds": seconds}
         write_result(asked.out, rows=rows, device=where.name, **about)
@@ -137,6 +149,33 @@ def of_finished(folders: Sequence[Path], where: Where) -> list[dict[str, Any]]:
         row |= {"teacher_accuracy": judged[0]["accuracy"], "test_accuracy": kept}
         rows.append({**row, "share": kept / judged[0]["accuracy"], **told})
         print(run.name, round(rows[-1]["share"], 3), round(told["inverted_agreement"], 3))
+    return rows
+
+
+def of_board(file: Path, where: Where) -> list[dict[str, Any]]:
+    """A row for each student of a leaderboard whose share was predicted to be below 1.
+
+    The agreement behind a prediction is found from it; at 1 it may have been cut off.
+    """
+    board = json.loads(file.read_text())
+    data = board["settings"]["data"]
+    test = data_of(data, Path("data")).test
+    accuracies = {}
+    for name, source in board["settings"]["teachers"].items():
+        teacher = zskt.load_teacher(source)
+        seen = predict(teacher.network.to(where.device), test, teacher.card.known_normalisation())
+        accuracies[name] = accuracy(seen, test.labels)
+    rows = []
+    for student in board["rows"]:
+        told, of_teacher = student.get("predicted_share"), accuracies[student["teacher"]]
+        if told is None or told >= 1 or not isinstance(student["seed"], int):
+            continue
+        row: dict[str, Any] = {"run": f"{file.stem}-{student['method']}-seed-{student['seed']}"}
+        row |= {"data": Path(data).stem, "method": student["method"]}
+        row |= {"teacher_accuracy": of_teacher, "test_accuracy": student["accuracy"]}
+        row |= {"share": student["accuracy"] / of_teacher}
+        agreement = max(0.0, (told - BOARDS_LINE.start) / BOARDS_LINE.rise)
+        rows.append({**row, "inverted_agreement": agreement})
     return rows
 
 

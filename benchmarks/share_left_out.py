@@ -1,11 +1,11 @@
 """How well is the share that a student keeps predicted, on data sets that were left out?
 
-    uv run python benchmarks/share_left_out.py --runs results/share/runs.json
-        --out results/share/left-out.json --picture docs/pictures/share.png --learn
+    uv run python benchmarks/share_left_out.py --out results/share/left-out.json
+        --picture docs/pictures/share.png --learn
 
 For each data set the line is learnt on the others, with its interval, and asked about this one's
-students. `--learn` writes the line through all of them into the package, with its table; with
-`--held-out results/share/leaderboard.json` it is asked about further runs, one row for each, in a
+students. `--learn` writes the line through all of them into the package, with its table. With
+`--held-out results/share/later.json` the line is asked about further runs, one row for each, in a
 file beside theirs.
 """
 
@@ -24,13 +24,16 @@ from zskt.measure.verdict.share import SIGNAL, Line, fitted
 from zskt.results import write_result
 
 LEARNT = Path("src/zskt/assets/share.json")
-KEPT = ("data", "method", "student", "round", "share", SIGNAL)
+STUDY = "runs"
+"""The file of small teachers, each of whose runs was looked at several times."""
+FILES = [Path(f"results/share/{name}.json") for name in (STUDY, "leaderboard", "later", "boards")]
+KEPT = ("data", "method", "run", "round", "share", SIGNAL)
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=Path, default=Path("results/share/runs.json"))
+    parser.add_argument("--runs", type=Path, nargs="+", default=FILES)
     parser.add_argument(
         "--learn", action="store_true", help="write what was learnt into the package"
     )
@@ -43,21 +46,25 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Leave out each data set in turn, and write how the others predict it."""
     asked, start = arguments(), time.monotonic()
-    rows = json.loads(asked.runs.read_text())["rows"]
+    rows = [row for file in asked.runs for row in rows_of(file)]
     names = list(dict.fromkeys(row["data"] for row in rows))
     lines = {name: fitted([row for row in rows if row["data"] != name]) for name in names}
-    table = [
-        left_out(name, [row for row in rows if row["data"] == name], lines[name]) for name in names
-    ]
+    groups = {name: [row for row in rows if row["data"] == name] for name in names}
+    groups["all"] = rows
+    groups |= {
+        "the study": [row for row in rows if "round" in row],
+        "all others": [row for row in rows if "round" not in row],
+    }
+    table = [left_out(name, some, lines) for name, some in groups.items() if some]
     whole = fitted(rows)
     print_table(table)
     print(f"share = {whole.start:.3f} + {whole.rise:.3f} agreement, -+ {whole.half:.3f}")
     if asked.learn:
-        kept = [{name: row[name] for name in KEPT} for row in rows]
+        kept = [{name: row[name] for name in KEPT if name in row} for row in rows]
         LEARNT.write_text(json.dumps({**whole._asdict(), "students": kept}, indent=1) + "\n")
     if asked.picture is not None:
-        draw(asked.picture, rows, lines)
-    settings = {"runs": str(asked.runs), **whole._asdict()}
+        draw(asked.picture, groups, lines)
+    settings = {"runs": [str(file) for file in asked.runs], **whole._asdict()}
     about: dict[str, Any] = {"seeds": [0], "settings": settings, "device": "cpu"}
     about["seconds"] = time.monotonic() - start
     if asked.held_out is not None:
@@ -70,6 +77,17 @@ def main() -> None:
         write_result(asked.out, rows=table, **about)
 
 
+def rows_of(file: Path) -> list[dict[str, Any]]:
+    """The students of a file, each with the run that it is of: in the study one has several."""
+    rows = json.loads(file.read_text())["rows"]
+    for place, row in enumerate(rows, start=1):
+        if "round" in row:
+            row["run"] = f"{row['data']}-{row['student']}-{row['method']}"
+        else:
+            row["run"] += f", {file.stem} {place}"
+    return rows
+
+
 def beside(row: dict[str, Any], line: Line) -> dict[str, Any]:
     """A student's share beside its prediction."""
     share = line.at(row[SIGNAL])
@@ -80,13 +98,14 @@ def beside(row: dict[str, Any], line: Line) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def left_out(name: str, rows: list[dict[str, Any]], line: Line) -> dict[str, Any]:
-    """How a line that has not seen these students predicts them."""
+def left_out(name: str, rows: list[dict[str, Any]], lines: dict[str, Line]) -> dict[str, Any]:
+    """How lines that have not seen these students' data predict them."""
     shares = [row["share"] for row in rows]
-    told = [line.at(row[SIGNAL]) for row in rows]
+    told = [lines[row["data"]].at(row[SIGNAL]) for row in rows]
     pairs = list(zip(told, shares, strict=True))
     return {
         "data": name,
+        "runs": len({row["run"] for row in rows}),
         "students": len(rows),
         "lowest_share": min(shares),
         "highest_share": max(shares),
@@ -97,7 +116,7 @@ def left_out(name: str, rows: list[dict[str, Any]], line: Line) -> dict[str, Any
     }
 
 
-def draw(file: Path, rows: list[dict[str, Any]], lines: dict[str, Line]) -> None:
+def draw(file: Path, groups: dict[str, list[dict[str, Any]]], lines: dict[str, Line]) -> None:
     """Predicted against measured, each data set by the line that has not seen it."""
     import matplotlib
 
@@ -106,9 +125,9 @@ def draw(file: Path, rows: list[dict[str, Any]], lines: dict[str, Line]) -> None
 
     figure, axes = pyplot.subplots(figsize=(6, 5), layout="constrained")
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1)
-    markers = "osD^v"
+    markers = "osD^vP"
     for (name, line), marker in zip(lines.items(), markers, strict=False):
-        some = [row for row in rows if row["data"] == name]
+        some = groups[name]
         told = [line.at(row[SIGNAL]) for row in some]
         values = [each.value for each in told]
         reach = [
@@ -117,7 +136,7 @@ def draw(file: Path, rows: list[dict[str, Any]], lines: dict[str, Line]) -> None
         ]
         axes.errorbar(
             [row["share"] for row in some], values, yerr=reach, fmt=marker, markersize=4,
-            elinewidth=0.4, alpha=0.7, label=name,
+            elinewidth=0.3, alpha=0.7, label=name,
         )  # fmt: skip
     axes.set_xlabel("share of the teacher's accuracy, measured on real images")
     axes.set_ylabel("predicted without data, this data set left out")

@@ -9,7 +9,7 @@ import torch
 
 from zskt.measure.verdict.inverted import COUNT, affordable, inverted, seconds_to_invert
 from zskt.measure.verdict.judgement import judged
-from zskt.measure.verdict.share import Line, fitted, predicted
+from zskt.measure.verdict.share import Line, fitted, predicted, quantile
 from zskt.model_file import load, read_classifier_card
 from zskt.networks import create
 from zskt.statistics import channel_statistics, norms, remembering, running
@@ -63,22 +63,37 @@ def test_images_are_made_only_where_they_are_worth_it(digits):
     assert seconds_to_invert(plain, card, inf) == 0
 
 
+def looks(data, spread, seed, runs=200, each=1):
+    """Looks at the students of some runs, as many at each run."""
+    random = torch.Generator().manual_seed(seed)
+    agreements = torch.rand(runs * each, generator=random).tolist()
+    noises = (spread * torch.randn(runs * each, generator=random)).tolist()
+    return [
+        {"data": data, "run": f"{data}-{seed}-{place // each}", "inverted_agreement": agreement,
+         "share": 0.1 + 0.8 * agreement + noise}
+        for place, (agreement, noise) in enumerate(zip(agreements, noises, strict=True))
+    ]  # fmt: skip
+
+
 def test_a_line_and_its_interval_are_found_again():
-    random = torch.Generator().manual_seed(0)
-    rows = [
-        {"data": data, "inverted_agreement": agreement, "share": 0.1 + 0.8 * agreement + noise}
-        for data in "abc"
-        for agreement, noise in zip(
-            torch.rand(200, generator=random).tolist(),
-            (0.05 * torch.randn(200, generator=random)).tolist(),
-            strict=True,
-        )
-    ]
-    line = fitted(rows)
+    line = fitted([row for seed, data in enumerate("abc") for row in looks(data, 0.05, seed)])
     assert line.start == pytest.approx(0.1, abs=0.02)
     assert line.rise == pytest.approx(0.8, abs=0.02)
     # Nine in ten draws of a normal distribution lie within 1.64 of its spreads.
     assert line.half == pytest.approx(1.64 * 0.05, abs=0.012)
+
+
+def test_a_run_counts_once_however_often_it_was_looked_at():
+    # Two runs in three miss; the third does not, and was looked at twenty times.
+    rows = [row for seed, data in enumerate("ab") for row in looks(data, 0.1, seed)]
+    often = [row for seed, data in enumerate("ab") for row in looks(data, 0.0, seed + 2, 100, 20)]
+    assert fitted(rows + often).half == pytest.approx(0.144, abs=0.02)
+
+
+def test_a_weighted_quantile_is_that_of_repeated_values():
+    assert quantile([3.0, 1.0, 2.0], [1, 1, 1], 0.5) == 2.0
+    assert quantile([3.0, 1.0, 2.0], [1, 8, 1], 0.8) == 1.0
+    assert quantile([3.0, 1.0, 2.0], [1, 8, 1], 1.0) == 3.0
 
 
 def test_a_prediction_stays_between_0_and_1():
@@ -97,7 +112,8 @@ def test_what_the_package_has_learnt_is_what_its_table_teaches():
 
 
 @pytest.mark.parametrize(
-    ("agreement", "word"), [(0.0, "failed"), (0.55, "doubtful"), (0.97, "good")]
+    ("agreement", "word"),
+    [(0.0, "failed"), (0.2, "failed"), (0.4, "doubtful"), (0.7, "doubtful"), (0.97, "good")],
 )
 def test_the_word_follows_from_the_share(agreement, word):
     verdict = judged({"inverted_agreement": agreement, "leaves_kappa": 0.5})

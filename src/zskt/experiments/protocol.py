@@ -33,7 +33,7 @@ class Grid:
     teachers: tuple[str, ...] = ("wrn-16-1", "wrn-40-1", "wrn-16-2", "resnet-20", *NORMS)
     students: tuple[str, ...] = ("wrn-16-1", "wrn-40-1", "wrn-16-2", "resnet-20", *NORMS)
     method: str = "zskt"
-    """It teaches by logits alone: not every two networks have stages that match."""
+    """It teaches by logits alone, or is set so: not every two networks have stages that match."""
     changes: tuple[tuple[str, Any], ...] = ()
     """Settings of the method that differ from the protocol's, or of another from its defaults."""
     rounds: int = 8000
@@ -142,8 +142,11 @@ PROTOCOLS = {
         grid=Grid(
             teachers=(*SIX, "lenet"),
             students=(*SIX, "lenet"),
-            changes=LIGHT,
-            rounds=400,
+            # `zskt` needs hundreds of rounds of a second each to leave chance at this size.
+            method="replay",
+            changes=(("features", 0.0), ("generator_width", 32), ("image_batch_size", 128)),
+            rounds=40,
+            belief_images=20,
         ),
         noise_networks=("lenet",),
         rounds=2000,

@@ -16,8 +16,8 @@ from zskt.measure.verdict.share import Share, predicted
 
 Word = Literal["good", "doubtful", "failed"]
 KEPT, LOST = 0.75, 0.5
-"""Shares of the teacher's accuracy: good if all of the interval is above the first, failed if the
-prediction is below the second.
+"""Shares of the teacher's accuracy: good if all of the interval is above the first, failed if all
+of it is below the second.
 """
 FAILED = 0.05
 """Cohen's kappa on dead leaves, below which a run is called so."""
@@ -52,7 +52,7 @@ def _by_share(signals: Mapping[str, float], share: Share) -> Verdict:
         f"{signals['inverted_agreement']:.0%}, so it keeps about {share.value:.0%} of its accuracy "
         f"(nine times in ten {share.low:.0%} to {share.high:.0%})"
     )
-    if share.value < LOST:
+    if share.high < LOST:
         return Verdict("failed", reason, "play more rounds, or change the settings", share)
     if share.low < KEPT:
         return Verdict(

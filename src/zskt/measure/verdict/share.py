@@ -1,16 +1,18 @@
 """The share of its teacher's accuracy that a student keeps, predicted without data.
 
     share = w0 + w1 * agreement,  between 0 and 1
-    interval = share -+ what nine in ten predictions are off by at most
+    interval = share -+ what the predictions of nine runs in ten are off by at most
 
 The agreement is that of student and teacher on images inverted from the teacher alone, of every
 class as many (`inverted.py`): a student by chance agrees on as many as it gets right of real ones.
 Both numbers come from students whose accuracy was measured (`benchmarks/share.py`); how far
-predictions are off is counted on data sets that were left out when the line was drawn. The table
-that they rest on lies beside them in `assets/share.json`; docs/verdict.md says where this fails.
+predictions are off is counted on data sets that were left out when the line was drawn, and there a
+run that was looked at five times counts once. The table that they rest on lies beside them in
+`assets/share.json`; docs/verdict.md says where this fails.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -55,18 +57,25 @@ def fitted(rows: Sequence[Mapping[str, Any]]) -> Line:
     """The line through measured students, its interval from data sets left out in turn.
 
     Args:
-        rows: each with `data`, `share` and the signal; of two data sets at least.
+        rows: each with `data`, `share`, the signal, and `run`, which several looks at one run have
+            in common; of two data sets at least.
     """
-    off = [
-        abs(
-            through([row for row in rows if row["data"] != data]).at(row[SIGNAL]).value
-            - row["share"]
-        )
+    lines = {
+        data: through([row for row in rows if row["data"] != data])
         for data in {row["data"] for row in rows}
-        for row in rows
-        if row["data"] == data
-    ]
-    return through(rows)._replace(half=float(np.quantile(off, COVERED)))
+    }
+    off = [abs(lines[row["data"]].at(row[SIGNAL]).value - row["share"]) for row in rows]
+    looks = Counter(row["run"] for row in rows)
+    half = quantile(off, [1 / looks[row["run"]] for row in rows], COVERED)
+    return through(rows)._replace(half=half)
+
+
+def quantile(values: Sequence[float], weights: Sequence[float], share: float) -> float:
+    """The least value that, with all below it, has this share of the weight."""
+    order = np.argsort(values)
+    weight = np.cumsum(np.array(weights)[order])
+    place = np.searchsorted(weight, share * weight[-1])
+    return float(np.array(values)[order][place])
 
 
 def through(rows: Sequence[Mapping[str, Any]]) -> Line:
