@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 
-from campaigns import cards, data, folders, graphs, options, players
+from campaigns import cards, data, folders, graphs, options, players, tables
 from campaigns.cases import GOOD, Case, make_base, outcome_of, tried
 from campaigns.child import warm
 from zskt.results import write_result
@@ -30,7 +30,7 @@ def all_cases(base: Path, asked: argparse.Namespace) -> list[Case]:
     made = (
         cards.cases(base, asked.damaged), data.cases(base, asked.damaged),
         graphs.cases(base, asked.damaged), folders.cases(base, asked.damaged),
-        options.cases(base, asked.values), players.cases(base),
+        options.cases(base, asked.values), players.cases(base), tables.cases(base, asked.damaged),
     )  # fmt: skip
     chosen = [
         case

@@ -138,7 +138,7 @@ WRONG = {
     "is too long for a run file": ["#" * (MOST_BYTES + 1)],
     "unknown setting in": ["[run]\nrounds = 2", "batch-size = 4", '"\\u001b[31m" = 1'],
     "did you mean rounds": ["round = 2"],
-    "unknown method in": ['method = "zsk"', 'method = "os:system"', "method = 3"],
+    "unknown method in": ['method = "zsk"', 'method = "os:system"', "method = 3", "method = ['a']"],
     "says rounds = many; give a whole number": ['rounds = "many"'],
     "says rounds = True; give a whole number": ["rounds = true"],
     "says seed = 1.5; give a whole number": ["seed = 1.5"],

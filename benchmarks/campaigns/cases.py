@@ -78,6 +78,7 @@ def make_base(base: Path) -> None:
         arrays[f"{part}_images"] = draw.integers(0, 256, (20, 8, 8), dtype=np.uint8)
         arrays[f"{part}_labels"] = np.arange(20)[:, None] % 10
     np.savez_compressed(base / "data.npz", **arrays)
+    (base / "sweep.toml").write_text(SWEEP.format(base=base.resolve()))
     for end in ("onnx", "pt2", "pt"):
         words = ("export", str(base / "teacher.safetensors"), "--out", str(base / f"teacher.{end}"))
         _must(command(*words), base)
@@ -87,6 +88,22 @@ def make_base(base: Path) -> None:
         _must(command("distill", *words, "--batch-size", "4", "--device", "cpu", *more), base)
 
 
+SWEEP = """\
+name = "s"
+teachers = ["{base}/teacher.safetensors"]
+students = ["wrn-10-1"]
+methods = ["noise"]
+seeds = [0, 1]
+data = "{base}/data.npz"
+out = "run"
+
+[run]
+rounds = 1
+
+[settings.noise]
+batch_size = 4
+"""
+"""Two short runs."""
 QUICK = (
     "--image-batch-size", "4", "--generator-steps", "1", "--replays", "1", "--memory", "16",
 )  # fmt: skip

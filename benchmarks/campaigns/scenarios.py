@@ -85,6 +85,7 @@ def scenarios(base: Path) -> list[Scenario]:
     verdict = ("verdict", "run", "--images", "2")
     board = ("leaderboard", teacher, "--student", "wrn-10-1", "--rounds", "1", "--methods", "noise")
     board = (*board, "--runs", "run", "--out", "o", "--device", "cpu")
+    sweep = ("sweep", str(base / "sweep.toml"), "--device", "cpu", "--precision", "32")
     figure = ("reproduce", "figure-1", "--scale", "0.001", "--runs", "run", "--out", "o")
     found += [
         Scenario("export", export, 0, finished),
@@ -97,6 +98,7 @@ def scenarios(base: Path) -> list[Scenario]:
         Scenario("train overwrite", (*train, "--seed", "1", "--overwrite"), 80, "train",
                  replaces=True),
         Scenario("leaderboard", board, 8, only_kills=True),
+        Scenario("sweep", sweep, 30),
         Scenario("reproduce", figure, 1, only_kills=True),
     ]  # fmt: skip
     return found

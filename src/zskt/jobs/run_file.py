@@ -61,7 +61,7 @@ def checked(path: Path, *, allow_code: bool = False) -> dict[str, Any]:
     """What a run file says, by the names of the options; or a `UserError`."""
     said = _said(path)
     method = said.get("method", DEFAULT)
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise unknown(f"method in {path}", _shown(method), METHODS)
     hints = OWN | hints_of(TeacherOptions) | hints_of(Run) | hints_of(method_class(method))
     for name, value in said.items():
