@@ -31,7 +31,7 @@ TINY = replace(
         teachers=("wrn-10-2", "resnet-8"),
         students=("wrn-10-1", "timm:test_efficientnet_gn"),
         changes=(("clip", 4.0),),
-        rounds=1,
+        rounds=2,
         belief_images=2,
     ),
     rounds=2,
@@ -189,9 +189,11 @@ def test_every_teacher_of_a_grid_meets_every_student(tiny, tmp_path, monkeypatch
     run = tiny.finished(
         zero_shot("resnet-8", "wrn-10-1", 0, rounds=tiny.protocol.grid.rounds, clip=4.0)
     )
+    # A pair is looked at once, at its end.
+    assert [row["round"] for row in RunFolder(run.path).metrics() if "agreement" in row] == [2]
     settings = RunFolder(run.path).settings()
-    assert (settings["run"]["rounds"], settings["method_settings"]["clip"]) == (1, 4.0)
-    again = beliefs(zero_shot("resnet-8", "wrn-10-1", 0, rounds=1, clip=4.0), 2)
+    assert (settings["run"]["rounds"], settings["method_settings"]["clip"]) == (2, 4.0)
+    again = beliefs(zero_shot("resnet-8", "wrn-10-1", 0, rounds=2, clip=4.0), 2)
     assert RunFolder(tiny.finished(again).path).settings()["images"] == 2
 
 
