@@ -32,7 +32,7 @@ from zskt.distillation.loop import Play
 from zskt.jobs.loading import data_of
 from zskt.jobs.verdict import teacher_of_finished
 from zskt.measure.accuracy import accuracy, predict
-from zskt.measure.verdict.inverted import inverted
+from zskt.measure.verdict.inverted import COUNT, inverted
 from zskt.measure.verdict.share import Line
 from zskt.measure.verdict.signals import signals
 from zskt.methods import method_class
@@ -51,7 +51,7 @@ SIDE, TRAIN, TEST = 16, 15_000, 2_000
 SEEN = 40_000
 """Images that a student learns from in a run."""
 DIGITS = "src/zskt/assets/digits-teacher.safetensors"
-BOARDS_LINE = Line(0.011322269590143543, 1.0859580068340886, 0.0)
+BOARDS_LINE = Line(0.011322269590143543, 1.0859580068340886, 0.0, 0.0)
 """By which the leaderboards that exist predicted: the first line, learnt on the study alone."""
 
 
@@ -175,6 +175,9 @@ def of_board(file: Path, where: Where) -> list[dict[str, Any]]:
         row |= {"teacher_accuracy": of_teacher, "test_accuracy": student["accuracy"]}
         row |= {"share": student["accuracy"] / of_teacher}
         agreement = max(0.0, (told - BOARDS_LINE.start) / BOARDS_LINE.rise)
+        images = agreement * COUNT
+        if abs(images - round(images)) > 1e-6:
+            raise ValueError(f"{file} was predicted by another line, or from other images")
         rows.append({**row, "inverted_agreement": agreement})
     return rows
 

@@ -5,8 +5,8 @@
 
 For each data set the line is learnt on the others, with its interval, and asked about this one's
 students. `--learn` writes the line through all of them into the package, with its table. With
-`--held-out results/share/later.json` the line is asked about further runs, one row for each, in a
-file beside theirs.
+`--runs results/share/runs.json results/share/leaderboard.json --held-out results/share/later.json`
+the line of the first two is asked about the third, one row for each run, in a file beside it.
 """
 
 import argparse
@@ -14,12 +14,13 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 from scipy.stats import spearmanr
 
 from zskt.cli.tables import print_table
+from zskt.measure.verdict.judgement import word_of
 from zskt.measure.verdict.share import SIGNAL, Line, fitted
 from zskt.results import write_result
 
@@ -27,6 +28,8 @@ LEARNT = Path("src/zskt/assets/share.json")
 STUDY = "runs"
 """The file of small teachers, each of whose runs was looked at several times."""
 FILES = [Path(f"results/share/{name}.json") for name in (STUDY, "leaderboard", "later", "boards")]
+FEW = 5
+"""Students, below which ranks say nothing."""
 KEPT = ("data", "method", "run", "round", "share", SIGNAL)
 
 
@@ -40,7 +43,10 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--held-out", type=Path, help="rows of runs that nothing is learnt from")
     parser.add_argument("--picture", type=Path, help="a file for the picture")
     parser.add_argument("--out", type=Path, help="a file for the result as JSON")
-    return parser.parse_args(words)
+    asked = parser.parse_args(words)
+    if asked.held_out in asked.runs:
+        parser.error(f"{asked.held_out} is learnt from; give other --runs")
+    return asked
 
 
 def main() -> None:
@@ -50,15 +56,18 @@ def main() -> None:
     names = list(dict.fromkeys(row["data"] for row in rows))
     lines = {name: fitted([row for row in rows if row["data"] != name]) for name in names}
     groups = {name: [row for row in rows if row["data"] == name] for name in names}
-    groups["all"] = rows
+    finished = [row for row in rows if "round" not in row]
     groups |= {
+        "all": rows,
         "the study": [row for row in rows if "round" in row],
-        "all others": [row for row in rows if "round" not in row],
+        "finished runs": finished,
+        "those larger than digits": [row for row in finished if row["data"] != "digits"],
     }
     table = [left_out(name, some, lines) for name, some in groups.items() if some]
     whole = fitted(rows)
     print_table(table)
-    print(f"share = {whole.start:.3f} + {whole.rise:.3f} agreement, -+ {whole.half:.3f}")
+    print(f"share = {whole.start:.3f} + {whole.rise:.3f} agreement")
+    print(f"interval from -{whole.below:.3f} to +{whole.above:.3f}")
     if asked.learn:
         kept = [{name: row[name] for name in KEPT if name in row} for row in rows]
         LEARNT.write_text(json.dumps({**whole._asdict(), "students": kept}, indent=1) + "\n")
@@ -73,8 +82,11 @@ def main() -> None:
         print_table(told)
         file = asked.held_out.with_stem(asked.held_out.stem + "-predicted")
         write_result(file, rows=told, **about)
+    words = words_of(finished, lines)
+    print_table(words)
     if asked.out is not None:
         write_result(asked.out, rows=table, **about)
+        write_result(asked.out.with_stem(f"{asked.out.stem}-words"), rows=words, **about)
 
 
 def rows_of(file: Path) -> list[dict[str, Any]]:
@@ -112,8 +124,23 @@ def left_out(name: str, rows: list[dict[str, Any]], lines: dict[str, Line]) -> d
         "covered": fmean(each.low <= share <= each.high for each, share in pairs),
         "mean_error": fmean(abs(each.value - share) for each, share in pairs),
         "mean_width": fmean(each.high - each.low for each in told),
-        "rank_correlation": float(spearmanr([row[SIGNAL] for row in rows], shares).statistic),
+        "rank_correlation": float(spearmanr([row[SIGNAL] for row in rows], shares).statistic)
+        if len(rows) >= FEW
+        else None,
     }
+
+
+def words_of(rows: list[dict[str, Any]], lines: dict[str, Line]) -> list[dict[str, Any]]:
+    """What the verdict would have been, by lines that have not seen these students' data."""
+    shares: dict[str, list[float]] = {"good": [], "doubtful": [], "failed": []}
+    for row in rows:
+        shares[word_of(lines[row["data"]].at(row[SIGNAL]))].append(row["share"])
+    return [
+        {"verdict": word, "runs": len(some), "lowest_share": min(some),
+         "median_share": median(some), "highest_share": max(some)}
+        for word, some in shares.items()
+        if some
+    ]  # fmt: skip
 
 
 def draw(file: Path, groups: dict[str, list[dict[str, Any]]], lines: dict[str, Line]) -> None:

@@ -25,6 +25,11 @@ BETWEEN = 0.5
 """Cohen's kappa on blends of the run's own images, from which no run is called failed: students of
 methods with a batch-norm prior agree with their teacher on photographs, and on dead leaves hardly.
 """
+ADVICE: dict[Word, str] = {
+    "failed": "play more rounds, or change the settings",
+    "doubtful": "play more rounds, and test it on some real images",
+    "good": "test it on some real images before you rely on it",
+}
 BALANCED = 0.6
 """Entropy of the classes that the run's images show, 0 to 1; below it some are missing."""
 
@@ -46,19 +51,21 @@ def judged(signals: Mapping[str, float]) -> Verdict:
     return _by_leaves(signals) if share is None else _by_share(signals, share)
 
 
+def word_of(share: Share) -> Word:
+    """The word that follows from a prediction: good or failed only if all of its interval is."""
+    if share.high < LOST:
+        return "failed"
+    return "good" if share.low >= KEPT else "doubtful"
+
+
 def _by_share(signals: Mapping[str, float], share: Share) -> Verdict:
     reason = (
         f"on images made from its teacher alone it agrees with it on "
         f"{signals['inverted_agreement']:.0%}, so it keeps about {share.value:.0%} of its accuracy "
         f"(nine times in ten {share.low:.0%} to {share.high:.0%})"
     )
-    if share.high < LOST:
-        return Verdict("failed", reason, "play more rounds, or change the settings", share)
-    if share.low < KEPT:
-        return Verdict(
-            "doubtful", reason, "play more rounds, and test it on some real images", share
-        )
-    return Verdict("good", reason, "test it on some real images before you rely on it", share)
+    word = word_of(share)
+    return Verdict(word, reason, ADVICE[word], share)
 
 
 def _by_leaves(signals: Mapping[str, float]) -> Verdict:
@@ -71,9 +78,9 @@ def _by_leaves(signals: Mapping[str, float]) -> Verdict:
     if kappa < FAILED and between >= BETWEEN:
         reason += f", but between images that it learnt from on {signals['blends_agreement']:.0%}"
     elif kappa < FAILED:
-        return Verdict("failed", reason, "play more rounds, or change the settings")
+        return Verdict("failed", reason, ADVICE["failed"])
     if signals.get("balance", 1.0) < BALANCED:
         reason += ", and the images it learnt from left out classes"
         return Verdict("doubtful", reason, "try another `seed`, or change the settings")
     reason += "; that is not enough to call it good"
-    return Verdict("doubtful", reason, "play more rounds, and test it on some real images")
+    return Verdict("doubtful", reason, ADVICE["doubtful"])
