@@ -77,11 +77,13 @@ def honest(name: str, base: Path) -> Path:
 def child(name: str, place: Path) -> None:
     """Fuzz one reader; never returns."""
     import atheris  # ty: ignore[import-not-found]
-    import torch
 
-    torch.set_num_threads(1)
     with atheris.instrument_imports(include=["zskt", "tomllib", "json", "zipfile"]):
+        import torch
+
         from zskt.errors import UserError
+
+        torch.set_num_threads(1)
 
         file_name, read = readers()[name]
         folder = place / "folder"
@@ -108,16 +110,19 @@ def fuzzed(name: str, base: Path, asked: argparse.Namespace) -> dict[str, Any]:
         corpus = place / "corpus"
         corpus.mkdir()
         (corpus / "honest").write_bytes(honest(name, base).read_bytes())
-        words = "\n".join(f'"{_escaped(word)}"' for word in WORDS.get(name, ("{",)))
-        (place / "words").write_text(words + "\n")
+        entries = [f'"{_escaped(word)}"\n' for word in WORDS.get(name, ("{",))]
+        (place / "words").write_text("".join(entries))
+        longest = 2 * (corpus / "honest").stat().st_size
         flags = (
             f"-max_total_time={asked.seconds}", "-rss_limit_mb=3000", "-timeout=20", "-seed=1",
             "-print_final_stats=1", f"-artifact_prefix={findings}/", f"-dict={place / 'words'}",
-            "-max_len=500000", str(corpus),
+            f"-max_len={longest}", str(corpus),
         )  # fmt: skip
         (place / "flags").write_text("\n".join(flags))
-        words = [sys.executable, __file__, "--child", name, str(place)]
-        ended = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+        command = [sys.executable, __file__, "--child", name, str(place)]
+        ended = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False
+        )
     row: dict[str, Any] = {"reader": name}
     for count, pattern in COUNTS.items():
         numbers = re.findall(pattern, ended.stderr)
@@ -125,6 +130,8 @@ def fuzzed(name: str, base: Path, asked: argparse.Namespace) -> dict[str, Any]:
     row["failed"] = int(ended.returncode != 0)
     if ended.returncode:
         print(name, ended.returncode, ended.stdout[-1500:], ended.stderr[-1500:], sep="\n")
+    if not row["covered"]:
+        raise SystemExit(f"nothing was fuzzed of {name}: {ended.stderr[-1500:]}")
     return row
 
 

@@ -30,7 +30,8 @@ def all_cases(base: Path, asked: argparse.Namespace) -> list[Case]:
     made = (
         cards.cases(base, asked.damaged), data.cases(base, asked.damaged),
         graphs.cases(base, asked.damaged), folders.cases(base, asked.damaged),
-        options.cases(base, asked.values), players.cases(base), tables.cases(base, asked.damaged),
+        options.cases(base, asked.values), players.cases(base),
+        tables.cases(base, asked.damaged, asked.values),
     )  # fmt: skip
     chosen = [
         case
@@ -46,7 +47,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """What was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--damaged", type=int, default=24, help="damaged files of each kind")
-    parser.add_argument("--values", type=int, default=2, help="values of each option")
+    parser.add_argument("--values", type=int, default=2, help="values of each option and field")
     parser.add_argument(
         "--part",
         type=int,

@@ -41,7 +41,7 @@ def main() -> None:
     rows = [row for file in asked.runs for row in json.loads(file.read_text())["rows"]]
     rows = [row for row in rows if row.get("stream_kappa") is not None]
     signals = {name: np.array([signal(row, name) for row in rows]) for name in names()}
-    sums = [names for count in (1, 2, 3) for names in combinations(signals, count)]
+    sums = [chosen for count in (1, 2, 3) for chosen in combinations(signals, count)]
     tried = [errors(rows, signals, each) for each in sums]
     ranked = sorted(tried, key=lambda row: row["error_in_study"] + row["error_of_others"])
     in_use = next(row for row in tried if row["signals"] == SIGNAL)
@@ -78,9 +78,9 @@ def errors(
     columns = np.stack([np.ones(len(rows)), *(signals[name] for name in chosen)], axis=1)
     off = np.zeros(len(rows))
     for name in set(data):
-        out = data == name
-        weights = np.linalg.lstsq(columns[~out], shares[~out], rcond=None)[0]
-        off[out] = np.abs(np.clip(columns[out] @ weights, 0, 1) - shares[out])
+        left_out = data == name
+        weights = np.linalg.lstsq(columns[~left_out], shares[~left_out], rcond=None)[0]
+        off[left_out] = np.abs(np.clip(columns[left_out] @ weights, 0, 1) - shares[left_out])
     return {
         "signals": " + ".join(chosen),
         "error_in_study": float(off[study].mean()),

@@ -27,6 +27,7 @@ WORDS = (
     "curve",
     "student",
     "variant",
+    "signals",
     "lesson",
     "batch_norm",
     "signal",

@@ -20,17 +20,15 @@ FILES = {
     "run file": ("zskt/run.toml", ("distill", "run.toml", "--out", "o", "--device", "cpu")),
 }
 """By group: the honest file, and who reads it."""
-VALUES = 3
-"""Of each field."""
 
 
-def cases(base: Path, count: int) -> Iterator[Case]:
-    """Every field with wrong values, missing ones, and so many damaged files."""
+def cases(base: Path, count: int, values: int) -> Iterator[Case]:
+    """Every field missing and with so many wrong values, and so many damaged files."""
     # What is still a sweep or a run may play for ever.
     bounds = Bounds(ctrl_c=3.0)
     for group, (file, words) in FILES.items():
         text, name = (base / file).read_text(), words[1]
-        for place, value, changed in _changed(tomllib.loads(text)):
+        for place, value, changed in _changed(tomllib.loads(text), values):
             yield Case(group, f"{place} {str(value)[:20]!r}", words, _put(name, changed), bounds)
         for number, (kind, draw) in enumerate(damages(count, 7)):
             cut = damaged(text.encode(), kind, draw)
@@ -40,20 +38,31 @@ def cases(base: Path, count: int) -> Iterator[Case]:
         yield Case(group, "a folder", words, lambda folder, name=name: (folder / name).mkdir())
 
 
-def _changed(table: dict[str, Any]) -> Iterator[tuple[str, Any, bytes]]:
-    """The file with one field of another value, without it, and with one that nobody knows."""
-    tables = [((), table), *(((key,), each) for key, each in table.items() if _is_table(each))]
-    for place, within in tables:
-        for field in [*within, "nobody"]:
-            name = ".".join((*place, field))
-            for value in (None, *random.Random(name).sample(WRONG, VALUES)):
-                other = {key: each for key, each in within.items() if key != field}
-                other |= {} if value is None else {field: value}
-                yield name, value, _text(table | {place[0]: other} if place else other).encode()
+def _changed(table: dict[str, Any], count: int) -> Iterator[tuple[str, Any, bytes]]:
+    """The file without one of its fields, with another value of it, and with one nobody knows."""
+    for place in [*_places(table), ("nobody",)]:
+        name = ".".join(place)
+        for value in random.Random(name).sample(WRONG, count):
+            yield name, value, _text(_put_in(table, place, value)).encode()
+        if place != ("nobody",):
+            yield name, None, _text(_put_in(table, place, None)).encode()
 
 
-def _is_table(value: Any) -> bool:
-    return isinstance(value, dict)
+def _places(table: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Where something stands in nested tables."""
+    for name, value in table.items():
+        yield (name,)
+        if isinstance(value, dict):
+            yield from ((name, *place) for place in _places(value))
+
+
+def _put_in(table: dict[str, Any], place: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """The table with a value in a place; with None the place is empty."""
+    name, *within = place
+    rest = {key: each for key, each in table.items() if key != name}
+    if within:
+        return rest | {name: _put_in(table[name], tuple(within), value)}
+    return rest if value is None else rest | {name: value}
 
 
 def _text(table: dict[str, Any]) -> str:
@@ -68,7 +77,7 @@ def _value(value: Any) -> str:
         case str():
             letters = (f"\\u{ord(each):04x}" if each in '"\\\x00\n' else each for each in value)
             return f'"{"".join(letters)}"'
-        case list() | tuple():
+        case list():
             return f"[{', '.join(map(_value, value))}]"
         case dict():
             return f"{{{', '.join(f'{name} = {_value(each)}' for name, each in value.items())}}}"

@@ -185,7 +185,8 @@ class RunStore:
         rounds = self._rounds(spec)
         run = Run(
             rounds=rounds, seed=spec.seed, device=self.where.name, precision=self.where.precision,
-            # A pair of a grid is read at its end; looks at a test set would take most of its time.
+            # Runs with rounds of their own are a grid's, and a grid is read at its end; more looks
+            # at a test set would take most of the time.
             evaluate_every=max(1, rounds // 10) if spec.rounds is None else rounds,
         )  # fmt: skip
         # Another method than the protocol's has its defaults.
