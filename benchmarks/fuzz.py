@@ -1,7 +1,8 @@
 """Every reader of a stranger's file gets bytes that a fuzzer finds, guided by the lines that run.
 
-    uv run --with atheris python benchmarks/fuzz.py --seconds 120 --out results/fuzz.json
+    uv run python benchmarks/fuzz.py --seconds 120 --out results/fuzz.json
 
+It needs atheris, which is no dependency of zskt: `uv run --with atheris python ...`.
 A reader may return, or raise a `UserError`. Anything else ends it, and so does a file that takes
 more than 20 seconds or 3 GB; the bytes that did it lie in `--findings` then. Atheris (libFuzzer)
 starts from honest files; what it learns is forgotten afterwards.

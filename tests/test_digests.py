@@ -59,7 +59,8 @@ def test_distillations_of_the_digits(settings, seed, tmp_path):
     run, before = tmp_path / "run", BEFORE["runs"][f"{settings}-{seed}"]
     words = ("--teacher", TEACHER, "--student", "wrn-10-1", "--rounds", 60, "--seed", seed)
     assert zskt("distill", *words, *EXACT, *DISTILLATIONS[settings], "--out", run) == 0
-    for row, expected, near in zip(rows(run)[0:5:4], before["rows"], (1e-3, 5e-2), strict=True):
+    # Processors without AVX-512 round otherwise: 1.1e-3 after the first round.
+    for row, expected, near in zip(rows(run)[0:5:4], before["rows"], (3e-3, 5e-2), strict=True):
         assert {name: row[name] for name in expected} == pytest.approx(
             expected, rel=1e-6 if SAME_MACHINE else near, abs=1e-9
         )

@@ -21,6 +21,8 @@ WHERE = resolve("cpu", "32")
 
 
 def pair():
+    # Networks of any seed have corners, where finite differences say that a gradient is broken.
+    torch.manual_seed(0)
     return (zskt.create(name, classes=10, input_size=SIZE) for name in ("wrn-10-1", "resnet-8"))
 
 
