@@ -6,7 +6,8 @@
 For each data set the line is learnt on the others, with its interval, and asked about this one's
 students. `--learn` writes the line through all of them into the package, with its table. With
 `--runs results/share/runs.json results/share/leaderboard.json --held-out results/share/later.json`
-the line of the first two is asked about the third, one row for each run, in a file beside it.
+the line of the first two is asked about the third, one row for each run, in a file beside it. What
+is learnt from needs finished runs, whose rows have no `round`.
 """
 
 import argparse
@@ -25,9 +26,7 @@ from zskt.measure.verdict.share import SIGNAL, Line, fitted
 from zskt.results import write_result
 
 LEARNT = Path("src/zskt/assets/share.json")
-STUDY = "runs"
-"""The file of small teachers, each of whose runs was looked at several times."""
-FILES = [Path(f"results/share/{name}.json") for name in (STUDY, "leaderboard", "later", "boards")]
+FILES = [Path(f"results/share/{name}.json") for name in ("runs", "leaderboard", "later", "boards")]
 FEW = 5
 """Students, below which ranks say nothing."""
 KEPT = ("data", "method", "run", "round", "share", SIGNAL)

@@ -142,8 +142,8 @@ PROTOCOLS = {
         grid=Grid(
             teachers=(*SIX, "lenet"),
             students=(*SIX, "lenet"),
-            # `zskt` needs hundreds of rounds of a second each to leave chance at this size; this
-            # one treats teachers that show no batch norm otherwise (docs/pairs.md).
+            # `zskt` needs minutes for a pair at this size. This method treats teachers that show no
+            # batch norm otherwise (docs/pairs.md).
             method="replay",
             changes=(("features", 0.0), ("generator_width", 32), ("image_batch_size", 128)),
             rounds=40,
