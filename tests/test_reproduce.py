@@ -2,21 +2,25 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from players import zskt
+from zskt.distillation.stopping import Stopped
 from zskt.errors import UserError
 from zskt.experiments import ablations, cost, figure_2, order, store, table_1
 from zskt.experiments.catalogue import EXPERIMENTS
 from zskt.experiments.experiment import over_seeds
 from zskt.experiments.placing import Placing
 from zskt.experiments.protocol import PROTOCOLS, Grid, shorter
-from zskt.experiments.specs import beliefs, few_shot, finetuned, scratch, zero_shot
+from zskt.experiments.specs import beliefs, few_shot, finetuned, scratch, teacher, zero_shot
 from zskt.experiments.store import FinishedRun, RunStore
+from zskt.jobs import train_run
 from zskt.measure import ranks
 from zskt.methods.zskt import ZSKT
 from zskt.runs.folder import RunFolder
@@ -135,6 +139,30 @@ def test_a_run_cut_short_goes_on(tiny, monkeypatch):
     assert tiny.make(run).accuracy == whole.accuracy
     assert (whole.path / "student.safetensors").read_bytes() == before
     assert (whole.path / "checkpoint" / "state.safetensors").read_bytes() != first
+
+
+@pytest.mark.parametrize("kind", ["teacher", "scratch", "few shot", "finetuned"])
+def test_a_training_cut_short_goes_on(tiny, monkeypatch, kind):
+    run = {
+        "teacher": teacher("wrn-10-1"),
+        "scratch": scratch("wrn-10-1", 1),
+        "few shot": few_shot("wrn-10-2", "wrn-10-1", 0, per_class=2),
+        "finetuned": finetuned(zero_shot("wrn-10-2", "wrn-10-1", 0), 2),
+    }[kind]
+    whole = tiny.make(run)
+    weights = (whole.path / "model.safetensors").read_bytes()
+    shutil.rmtree(whole.path)
+    with monkeypatch.context() as patch:
+        patch.setattr(train_run, "stop_request", lambda: nullcontext(SimpleNamespace(made=True)))
+        with pytest.raises(Stopped):
+            tiny.make(run)
+    settings = (whole.path / "settings.json").read_bytes()
+    with monkeypatch.context() as patch:
+        # Whoever starts anew makes a folder.
+        patch.setattr(RunFolder, "create", None)
+        assert tiny.make(run).accuracy == whole.accuracy
+    assert (whole.path / "model.safetensors").read_bytes() == weights
+    assert (whole.path / "settings.json").read_bytes() == settings
 
 
 def test_a_finetuned_student_starts_from_the_zero_shot_one(tiny):

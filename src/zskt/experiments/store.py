@@ -1,10 +1,10 @@
 """Where the runs of experiments are made: each once, whichever experiment asks for it.
 
-A run that is finished is read, a distillation that was cut short goes on, any other is started
-anew. A run is finished when its `result.json` is there, which every job writes last; a distillation
-also needs all its rounds, because one that was asked to stop early leaves a result too. A run that
-diverged leaves `diverged.json` and is not tried again unless `forget_diverged` is called: it would
-diverge again.
+A run that is finished is read, a distillation or a training that was cut short goes on from its
+checkpoint, any other is started anew. A run is finished when its `result.json` is there, which
+every job writes last; a distillation also needs all its rounds, because one that was asked to stop
+early leaves a result too. A run that diverged leaves `diverged.json` and is not tried again unless
+`forget_diverged` is called: it would diverge again.
 """
 
 import json
@@ -153,6 +153,8 @@ class RunStore:
         labelled: dict[str, Any] = {**new, "data": self.data, "data_dir": self.data_dir}
         labelled |= {"device": device, "precision": self.where.precision}
         match spec.kind:
+            case "teacher" | "train" | "finetune" if RunFolder(out).checkpoint_file.exists():
+                train(resume=out, data=self.data, data_dir=self.data_dir, device=device)
             case "teacher":
                 train(spec.student, recipe=protocol.teacher, **labelled)
             case "train":

@@ -62,7 +62,7 @@ def _by_share(signals: Mapping[str, float], share: Share) -> Verdict:
     reason = (
         f"on images made from its teacher alone it agrees with it on "
         f"{signals['inverted_agreement']:.0%}, so it keeps about {share.value:.0%} of its accuracy "
-        f"(nine times in ten {share.low:.0%} to {share.high:.0%})"
+        f"(about eight times in ten {share.low:.0%} to {share.high:.0%})"
     )
     word = word_of(share)
     return Verdict(word, reason, ADVICE[word], share)

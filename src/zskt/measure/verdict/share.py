@@ -1,7 +1,8 @@
 """The share of its teacher's accuracy that a student keeps, predicted without data.
 
     share = w0 + w1 * agreement,  between 0 and 1
-    interval = from share - below to share + above, which nine finished runs in ten lie between
+    interval = from share - below to share + above, which nine finished runs in ten lie between;
+               of data that the line has not seen about eight
 
 The agreement is that of student and teacher on images inverted from the teacher alone, of every
 class as many (`inverted.py`): a student by chance agrees on as many as it gets right of real ones.
