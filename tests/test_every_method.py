@@ -15,6 +15,7 @@ from zskt.devices import resolve
 from zskt.distillation.history import check_names
 from zskt.distillation.loop import Play
 from zskt.distillation.session import Round
+from zskt.errors import UserError
 from zskt.methods import METHODS
 from zskt.model_file import Card
 from zskt.networks import create
@@ -243,6 +244,11 @@ def test_the_student_comes_nearer_to_the_teacher(method, teacher):
     for number, _ in enumerate(islice(method.rounds(session), 60)):
         session.progress = (number + 1) / 60
     assert apart() < 0.9 * before
+
+
+def test_images_of_nayer_need_a_spread():
+    with pytest.raises(UserError, match="`image_batch_size` must be 2 or more"):
+        quick("nayer", image_batch_size=1)
 
 
 @pytest.mark.parametrize("name", METHODS)

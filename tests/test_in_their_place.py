@@ -79,9 +79,12 @@ def test_classes_by_name():
 
 def test_a_run_that_stopped_with_no_time_left_has_a_student(tmp_path):
     words = ("distill", "--teacher", DIGITS, "--student", "wrn-10-1", *SHORT, "--method", "replay")
+    words += ("--data", "digits", "--record-every", 5, "--evaluate-every", 5)
     out = tmp_path / "run"
-    assert zskt(*words, "--minutes", 1, "--until", 2, "--out", out, "--record-every", 1) == 0
-    # As a signal leaves it that comes a second before the end.
+    assert zskt(*words, "--minutes", 1, "--until", 2, "--out", out) == 0
+    rows = (out / "metrics.jsonl").read_text()
+    # As a signal leaves it that comes a second before the end, between two looks.
+    (out / "metrics.jsonl").write_text("")
     for file in (*out.glob("student*"), out / "result.json"):
         file.unlink()
     folder = RunFolder(out)
@@ -90,6 +93,12 @@ def test_a_run_that_stopped_with_no_time_left_has_a_student(tmp_path):
     folder.save_state({**state, "seconds": 59.0})
     assert zskt("distill", "--resume", out) == 0
     assert (out / "student.safetensors").is_file()
+    last, before = (json.loads(each.splitlines()[-1]) for each in (
+        (out / "metrics.jsonl").read_text(), rows
+    ))  # fmt: skip
+    same = ("round", "student_accuracy", "agreement", "images_made", "images_seen")
+    assert {name: last[name] for name in same} == {name: before[name] for name in same}
+    assert json.loads((out / "result.json").read_text())["rows"][-1]["round"] == 2
     assert zskt("inspect", out) == 0
 
 

@@ -206,6 +206,7 @@ WRONG = {
     "`methods` must be different": {"methods": ("dfad", "dfad")},
     "`seeds` must be different": {"seeds": (1, 1)},
     "`seeds` must be different numbers of zero": {"seeds": (-1,)},
+    "`seed` must be below 2**63": {"seeds": (0, 2**63)},
     "`minutes` must be above zero": {"minutes": 0.0, "rounds": None},
     "`rounds` must be above zero": {"rounds": 0},
     "give `rounds` or `minutes`": {"minutes": 1.0},

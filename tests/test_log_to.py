@@ -9,6 +9,8 @@ import torch
 
 import zskt
 from players import zskt as command
+from zskt.distillation import loop
+from zskt.errors import DivergedError
 from zskt.model_file import Card, write_network
 from zskt.networks import create
 
@@ -75,6 +77,23 @@ def test_both_get_the_numbers_of_every_row(words, tmp_path, wandb, mlflow):
     # A run folder sends nothing by itself.
     assert "log_to" not in (tmp_path / "run" / "run.toml").read_text()
     assert "log_to" not in (tmp_path / "run" / "settings.json").read_text().replace("--log-to", "")
+
+
+def test_a_run_that_goes_back_begins_another_there(words, tmp_path, wandb, mlflow, monkeypatch):
+    # Rows of rounds that it has heard of are lost on Weights & Biases.
+    checked, numbers = loop.check_finite, []
+
+    def breaking(number, *of_round, weights):
+        numbers.append(number)
+        if numbers == [1, 2]:
+            raise DivergedError("it broke")
+        checked(number, *of_round, weights=weights)
+
+    monkeypatch.setattr(loop, "check_finite", breaking)
+    out = tmp_path / "run"
+    assert command(*words, "--save-seconds", 1e-9, "--out", out, "--log-to", "wandb", "mlflow") == 0
+    assert [step for step, _ in wandb.rows] == [1, 2]
+    assert wandb.ended == mlflow.ended == 2
 
 
 def failing(fails):

@@ -61,6 +61,10 @@ class History:
         row |= {"seconds": round(seconds, 2), "rounds_per_second": round(rate, 3)}
         return row
 
+    def last_row(self, number: int, judged: dict[str, float], counts: Counts) -> dict[str, Any]:
+        """Of a run that has no round left to play: its student, judged, and what was counted."""
+        return {"round": number, **judged, **counts.row(), "seconds": round(self._last[1], 2)}
+
 
 def check_names(played: Round) -> None:
     """Refuse metrics of a method that are named like the loop's own.

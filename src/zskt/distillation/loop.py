@@ -163,11 +163,10 @@ class Play:
         rounds, processes = self.method.rounds(session), session.processes
         over = budget.round > 0 and budget.paused() and not self.recovery.went_back
         if processes.told(over):
-            # Nothing is left to do; the networks come from the checkpoint.
             session.players_alone = True
             with suppress(PlayersMade):
                 next(rounds)
-            self._complete(session, average)
+            self._complete(session, budget, average)
             return
         due = None
         # However little time is left, a new run has a student to judge.
@@ -186,20 +185,24 @@ class Play:
             look, expected = processes.told((budget.look_due(), budget.expected_rounds()))
             average.follow(expected)
             with budget.looking():
-                measurements = (
-                    self.measure(budget.round, session.student) if look and self.measure else {}
-                )
+                measurements = self._judged(budget, session) if look else {}
             # Decided after the look, in which the time may have run out.
             due = processes.told(self._due(budget, any(processes.all(stop.made)), look))
             self._do(due, budget, session, average, played, measurements, line)
             if due.stop and not due.last:
                 raise Stopped(f"stopped after round {budget.round}")
 
-    def _complete(self, session: Session, average: MovingAverage) -> None:
-        """Write the networks of a run that was stopped with no time left for another round."""
+    def _complete(self, session: Session, budget: Budget, average: MovingAverage) -> None:
+        """Judge and write the networks of a run that was stopped with no time for another round."""
         if not self.writer.has_student:
             self.writer.begin()
+            # The last row may be of an earlier round, whose student is not this one.
+            judged = self._judged(budget, session)
+            self.writer.record(self.history.last_row(budget.round, judged, session.counts))
             self.writer.finish(session.student, average.network, session.networks, session.source)
+
+    def _judged(self, budget: Budget, session: Session) -> dict[str, float]:
+        return self.measure(budget.round, session.student) if self.measure else {}
 
     def _due(self, budget: Budget, stop: bool, look: bool) -> Due:
         """What the process that decides finds due."""

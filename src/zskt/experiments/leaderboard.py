@@ -104,7 +104,7 @@ def leaderboard(  # noqa: D417, as in `zskt.jobs`
     stems = stems_of(teachers)
     _check_words(methods, seeds, belief_images)
     minutes = MINUTES if minutes is None and rounds is None else minutes
-    Run(rounds=rounds, minutes=minutes)
+    Run(rounds=rounds, minutes=minutes, seed=max(seeds))
     for teacher in teachers:
         options.check(teacher)
     where = resolve(device, precision)

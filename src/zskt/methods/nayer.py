@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from zskt.distillation.schedule import cosine
-from zskt.errors import check_settings
+from zskt.errors import UserError, check_settings
 
 if TYPE_CHECKING:
     from zskt.distillation.session import Round, Session
@@ -73,6 +73,8 @@ class NAYER:
             self, "alone", "weight_decay", "prior", "prior_memory", "target", "disagreement",
             at_most_one=("alone", "prior_memory"),
         )  # fmt: skip
+        if self.image_batch_size < 2:
+            raise UserError("`image_batch_size` must be 2 or more: one image has no spread")
 
     def rounds(self, session: "Session") -> Iterator["Round"]:
         """Teach for ever; whoever iterates decides when to stop, log and save."""
