@@ -227,7 +227,11 @@ def message_cost(method: Replay, case: str) -> tuple[float, float]:
 
 def cost_of(case: str, batch: int) -> Cost:
     """What one GPU does in a round of our method, scaled from a small batch."""
-    small = replace(METHOD, batch_size=batch, image_batch_size=batch, generator_steps=1, replays=1)
+    # One answer of the teacher, used as often as it is.
+    uses = METHOD.label_uses
+    small = replace(
+        METHOD, batch_size=batch, image_batch_size=batch, generator_steps=1, replays=uses
+    )
     session = session_of(case, Where("cpu", "32"))
     rounds = small.rounds(session)
     # In the first round the student has nothing to disagree about.
@@ -239,6 +243,7 @@ def cost_of(case: str, batch: int) -> Cost:
 
     def whole(name: str) -> float:
         making, teaching = (getattr(phases[phase], name) for phase in ("making", "teaching"))
+        teaching /= uses
         if name == "kernels":
             return METHOD.generator_steps * making + steps * teaching
         # In bf16 activations are half as large.
