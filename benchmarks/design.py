@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 uv run python benchmarks/design.py benchmarks/design.json --runs runs/design
     uv run python benchmarks/design.py benchmarks/design.json --runs runs/design --out search.json
 
-`design-no-batch-norm.json` is another list, of teachers that show none. A list has for each variant
+The other `design-*.json` beside it are lists of later questions. A list has for each variant
 "name", "teacher", "data", "minutes" and "settings", and where they differ "method", "student" and
 "seed". Each is played once and leaves NAME.json; a lock lets several processes share one list. The
 test set is looked at from outside: nothing acts on it. With `--out` what is there is put together

@@ -8,7 +8,6 @@ what the process holds once the network is made; on a processor they are told un
 """
 
 import argparse
-import ctypes
 import json
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from typing import Any
 
 import torch
 
-from zskt.allocation import USUAL, set_thresholds
+from zskt.allocation import memory_kept
 from zskt.devices import resolve, settled
 from zskt.distillation.memory import measured_bytes
 from zskt.networks import create
@@ -73,9 +72,9 @@ def restarted_peak(device: torch.device) -> int | None:
         return torch.cuda.memory_allocated(device)
     if not PEAK_OF_LINUX.exists():
         return None
-    # Blocks that are free but not given back would be filled again, and not be seen.
-    set_thresholds(USUAL)
-    ctypes.CDLL(None).malloc_trim(0)
+    with memory_kept():
+        # Its end gives free blocks back, which would be filled again and not be seen.
+        pass
     PEAK_OF_LINUX.write_text("5")
     return measured_bytes(device)
 

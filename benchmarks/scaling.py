@@ -227,7 +227,7 @@ def message_cost(method: Replay, case: str) -> tuple[float, float]:
 
 def cost_of(case: str, batch: int) -> Cost:
     """What one GPU does in a round of our method, scaled from a small batch."""
-    # One answer of the teacher, used as often as it is.
+    # One answer of the teacher, whose cost all its uses share.
     uses = METHOD.label_uses
     small = replace(
         METHOD, batch_size=batch, image_batch_size=batch, generator_steps=1, replays=uses

@@ -23,16 +23,12 @@ def row_of(entry: Entry, came: BoardRun) -> Row:
         return {**about, "diverged": run.error}
     facts = RunFacts.read(run.path)
     judged = facts.evaluation["rows"] if facts.evaluation else []
-    student, average = (
-        next((each for each in judged if each["network"].startswith(name)), {})
-        for name in ("student", "moving average")
-    )
+    averages = [each for each in judged if each["network"].startswith("moving average")]
     row: Row = {
         **about,
-        # The last row of a run that was cut short at its very end may be without a look.
-        "accuracy": run.row.get("student_accuracy", student.get("accuracy")),
-        "average_accuracy": average.get("accuracy"),
-        "agreement": run.row.get("agreement", student.get("agreement")),
+        "accuracy": run.row.get("student_accuracy"),
+        "average_accuracy": averages[0]["accuracy"] if averages else None,
+        "agreement": run.row.get("agreement"),
         "mean_transition_error": came.transition_error,
         "verdict": came.verdict["word"],
         "predicted_share": came.verdict.get("share"),
