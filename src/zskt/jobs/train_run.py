@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from zskt.data import ImageData, Split, balanced_subset
-from zskt.devices import Where, resolve
+from zskt.devices import Where, resolve, settled
 from zskt.distillation.stopping import Stopped, stop_request
 from zskt.errors import UserError
 from zskt.jobs.loading import data_of, described, keep_apart, teacher_path
@@ -65,7 +65,7 @@ def carry_out(task: TrainTask, *, overwrite: bool, results: Path | None, progres
         spent = _open(folder, task, training, settings, where, overwrite=overwrite)
         start -= spent
         with fitting_strides(network, images.input_size, where):
-            _learn(training, network, images, task, folder, start, progress)
+            _learn(training, network, images, task, folder, where, start, progress)
         card = Card(
             architecture=task.network, arguments=dict(task.arguments) or None,
             input_size=images.input_size, classes=images.classes, mean=images.mean, std=images.std,
@@ -97,7 +97,7 @@ def _open(
 
 def _learn(
     training: Training, network: nn.Module, images: ImageData, task: TrainTask, folder: RunFolder,
-    start: float, progress: bool,
+    where: Where, start: float, progress: bool,
 ) -> None:  # fmt: skip
     """Train, with a row for each epoch and a checkpoint now and then.
 
@@ -106,7 +106,7 @@ def _learn(
     """
     saved = time.monotonic()
     line = ProgressLine("epochs", task.recipe.told_epochs, training.epoch, shown=progress)
-    with line, stop_request() as stop:
+    with settled(where), line, stop_request() as stop:
         while not training.over:
             if (loss := training.advance()) is not None:
                 row: dict[str, Any] = {"epoch": training.epoch, "loss": loss}

@@ -73,6 +73,8 @@ class Training:
     def advance(self) -> float | None:
         """One step; the mean training loss of an epoch, if the step ended one.
 
+        Call it within `devices.settled`, entered once for many steps: its end gives memory back.
+
         Raises:
             DivergedError: if that loss is not finite.
         """
@@ -87,9 +89,8 @@ class Training:
             images, self._random, padding=recipe.padding, flips=self._flips, cutout=recipe.cutout
         )
         self._optimizer.zero_grad()
-        with settled(self._where):
-            loss = self._loss_of(self._normalisation.normalised(moved), labels)
-            loss.backward()
+        loss = self._loss_of(self._normalisation.normalised(moved), labels)
+        loss.backward()
         for group in self._optimizer.param_groups:
             group["lr"] = recipe.learning_rate * self._rate(self.step)
         self._optimizer.step()
@@ -147,8 +148,11 @@ def epochs(
     """Train a network, yielding the mean training loss after every epoch: `Training` at once."""
     training = Training(network, data, recipe, where, **more)
     while not training.over:
-        if (loss := training.advance()) is not None:
-            yield loss
+        loss = None
+        with settled(where):
+            while loss is None:
+                loss = training.advance()
+        yield loss
 
 
 def _to_train_mode(network: nn.Module, *, keep_statistics: bool) -> None:
