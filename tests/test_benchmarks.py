@@ -10,6 +10,7 @@ import changes
 import gpu
 import soak
 import students
+import training
 from zskt import Card, create, load_data
 from zskt.model_file import write_network
 from zskt.networks import generator
@@ -132,3 +133,12 @@ def test_changes_are_taken_out_and_come_back(tmp_path):
     with changes.taken_out(changes.ALL):
         assert generator.enlarged is changes.layer_by_layer
     assert generator.enlarged is enlarged
+
+
+def test_training_takes_turns(tmp_path):
+    file = tmp_path / "training.json"
+    small = ["--networks", "resnet-8", "--batch-size", "4", "--steps", "2", "--repetitions", "1"]
+    training.main([*small, "--out", str(file)])
+    (row,) = json.loads(file.read_text())["rows"]
+    assert row["network"] == "resnet-8"
+    assert row["ratio"] == row["ratio_min"] == row["ratio_max"] > 0

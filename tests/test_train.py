@@ -1,12 +1,14 @@
 """Training a classifier, at a tiny scale."""
 
 import copy
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+from zskt import train
 from zskt.data import ImageData, Split, balanced_subset
 from zskt.devices import resolve, settled
 from zskt.errors import UserError
@@ -40,6 +42,17 @@ def test_a_network_learns(data):
     assert losses[-1] < losses[0] / 2
     logits = predict(network, data.test, Normalisation(data.mean, data.std))
     assert accuracy(logits, data.test.labels) > 0.9
+
+
+def test_freed_memory_is_given_back_once(data, monkeypatch, tmp_path):
+    """After an epoch or a run, not after each step: every page would have to be fetched anew."""
+    entered = []
+    monkeypatch.setattr("zskt.devices.memory_kept", lambda: nullcontext(entered.append(1)))
+    _, losses = trained(data)
+    assert len(entered) == len(losses) == 6
+    recipe = Recipe(epochs=2, batch_size=16)
+    train("wrn-10-1", data=data, recipe=recipe, out=tmp_path / "run", progress=False)
+    assert len(entered) == 7
 
 
 def test_the_seed_decides(data):
