@@ -5,7 +5,8 @@
 A table stands in any page between `<!-- results/NAME.json -->` and `<!-- end -->`, where it shows
 what a command wrote, or between `<!-- published NAME -->` and `<!-- end -->`, where it shows what
 the paper says: a name of `PUBLISHED`, which takes the numbers from `zskt.experiments.published`.
-`<!-- results/NAME.json TABLE -->` shows a further table of a result.
+`<!-- results/NAME.json TABLE -->` shows a further table of a result, and
+`<!-- results/NAME.json: seed accuracy -->` these columns alone.
 """
 
 import json
@@ -48,7 +49,8 @@ WORDS = (
 )
 """Columns of words; all others are numbers."""
 TABLE = re.compile(
-    r"(<!-- (results/\S+\.json(?: \w+)?|published \w+) -->\n).*?(<!-- end -->)", re.DOTALL
+    r"(<!-- (results/\S+\.json(?: \w+)?(?:: [\w ]+)?|published \w+) -->\n).*?(<!-- end -->)",
+    re.DOTALL,
 )
 Rows = Sequence[dict[str, Any]]
 
@@ -60,8 +62,11 @@ def filled(text: str) -> str:
 
 def made(source: str) -> str:
     """A table by what its comment says."""
+    source, _, columns = source.partition(": ")
     kind, _, name = source.partition(" ")
-    return lines_of(PUBLISHED[name]()) if kind == "published" else table(ROOT / kind, name)
+    if kind == "published":
+        return lines_of(PUBLISHED[name]())
+    return table(ROOT / kind, name, columns.split())
 
 
 def table_1() -> Rows:
@@ -125,8 +130,12 @@ PUBLISHED: dict[str, Callable[[], Rows]] = {
 }
 
 
-def table(file: Path, name: str = "") -> str:
-    """The rows of a result or of a further table of it as Markdown, and how they were made."""
+def table(file: Path, name: str, columns: Sequence[str]) -> str:
+    """The rows of a result or of a further table of it as Markdown, and how they were made.
+
+    Raises:
+        KeyError: if the first row lacks a column that is asked for.
+    """
     result = json.loads(file.read_text())
     seeds = result.get("seeds", [result.get("seed")])
     machine = result["machine"]
@@ -139,6 +148,10 @@ def table(file: Path, name: str = "") -> str:
         f"{result['seconds'] / 60:.1f} minutes",
     ]
     rows = result["tables"][name] if name else result["rows"]
+    if columns:
+        # A mean of seeds, which comes first, has columns that a single run lacks.
+        first = {column: rows[0][column] for column in columns}
+        rows = [first, *({each: row.get(each) for each in columns} for row in rows[1:])]
     return lines_of(rows) + "\n" + "; ".join(filter(None, how)) + ".\n"
 
 
