@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
+import zskt
 from players import same_weights
 from zskt.errors import UserError
-from zskt.files import write_atomically
+from zskt.files import check_writable, write_atomically
 from zskt.model_file import Card, load, load_weights, read_card, write_network
 from zskt.networks import Generator, create
 from zskt.runs.checkpoint import read_state, write_state
@@ -286,3 +287,18 @@ def test_without_tensorboard_nothing_is_written(tmp_path, monkeypatch):
     board.record({"round": 1, "student_loss": 0.5})
     board.close()
     assert not (tmp_path / "board").exists()
+
+
+def test_a_place_that_cannot_be_written_shows_before_the_work(tmp_path, monkeypatch):
+    (tmp_path / "text").write_text("a file")
+    check_writable(tmp_path / "new" / "deeper" / "result.json")
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(UserError, match="is a folder; give a file"):
+        check_writable(tmp_path)
+    with pytest.raises(UserError, match=r"cannot write to .*text; choose another place"):
+        check_writable(tmp_path / "text" / "result.json")
+    with pytest.raises(UserError, match=r"cannot write to .*text"):
+        zskt.distill(nn.Identity(), "wrn-10-1", results=str(tmp_path / "text" / "result.json"))
+    monkeypatch.setattr("zskt.files.os.access", lambda path, mode: False)
+    with pytest.raises(UserError, match=f"cannot write to {tmp_path}"):
+        check_writable(tmp_path / "result.json")

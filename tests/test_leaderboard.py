@@ -206,7 +206,7 @@ WRONG = {
     "`methods` must be different": {"methods": ("dfad", "dfad")},
     "`seeds` must be different": {"seeds": (1, 1)},
     "`seeds` must be different numbers of zero": {"seeds": (-1,)},
-    "`seed` must be below 2**63": {"seeds": (0, 2**63)},
+    "`seeds` must be different numbers of zero or above, below 2**63": {"seeds": (0, 2**63)},
     "`minutes` must be above zero": {"minutes": 0.0, "rounds": None},
     "`rounds` must be above zero": {"rounds": 0},
     "give `rounds` or `minutes`": {"minutes": 1.0},
@@ -219,6 +219,7 @@ WRONG = {
     "two teachers are called digits-teacher": {"teachers": (DIGITS, "digits-teacher")},
     "run has to find its teacher": {"teachers": (torch.nn.Identity(),)},
     "unknown device 'tpu'": {"device": "tpu"},
+    "colour.safetensors; choose another place": {"out": Path("colour.safetensors") / "board"},
 }
 
 

@@ -68,6 +68,15 @@ def remove_leftovers(folder: Path) -> None:
             _unlink(file)
 
 
+def check_writable(file: Path) -> None:
+    """Raise a `UserError` if it shows, before long work, that a file cannot be written there."""
+    above = next(each for each in file.absolute().parents if os.path.exists(each))
+    if file.is_dir():
+        raise UserError(f"{file} is a folder; give a file")
+    if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+        raise UserError(f"cannot write to {above}; choose another place for {file}")
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, where they are missing.
 

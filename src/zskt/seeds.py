@@ -1,6 +1,9 @@
 """One seed in, one stream of random numbers for each purpose out."""
 
 import zlib
+from collections.abc import Sequence
+
+from zskt.errors import UserError
 
 
 def stream(seed: int, name: str, rank: int = 0) -> int:
@@ -13,3 +16,9 @@ def stream(seed: int, name: str, rank: int = 0) -> int:
     """
     place = f" {rank}" if rank else ""
     return zlib.crc32(f"{seed} {name}{place}".encode())
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Raise a `UserError` unless each is one that a run can take, and different."""
+    if not (seeds and 0 <= min(seeds) <= max(seeds) < 2**63 and len(set(seeds)) == len(seeds)):
+        raise UserError("`seeds` must be different numbers of zero or above, below 2**63")

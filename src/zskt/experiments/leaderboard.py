@@ -20,10 +20,11 @@ from zskt.distillation.run import Run
 from zskt.distillation.stopping import Stopped
 from zskt.errors import UserError
 from zskt.experiments.placing import Placing
-from zskt.files import safe_name
+from zskt.files import check_writable, safe_name
 from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
 from zskt.methods import METHODS, method_class
+from zskt.seeds import check_seeds
 from zskt.teachers.options import TeacherOptions
 
 if TYPE_CHECKING:
@@ -103,8 +104,9 @@ def leaderboard(  # noqa: D417, as in `zskt.jobs`
     methods = tuple(METHODS) if methods is None else methods
     stems = stems_of(teachers)
     _check_words(methods, seeds, belief_images)
+    check_writable(out / "result.json")
     minutes = MINUTES if minutes is None and rounds is None else minutes
-    Run(rounds=rounds, minutes=minutes, seed=max(seeds))
+    Run(rounds=rounds, minutes=minutes)
     for teacher in teachers:
         options.check(teacher)
     where = resolve(device, precision)
@@ -160,8 +162,7 @@ def _check_words(methods: Sequence[str], seeds: Sequence[int], belief_images: in
         method_class(name)
     if not methods or len(set(methods)) < len(methods):
         raise UserError("`methods` must be different names, at least one")
-    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise UserError("`seeds` must be different numbers of zero or above")
+    check_seeds(seeds)
     if belief_images < 0:
         raise UserError(f"`belief_images` must be zero or above, not {belief_images}")
 
@@ -234,8 +235,7 @@ def _draw(board: Board, stems: Sequence[str], about: tuple[str, str], place: Pat
         if not curves:
             continue
         with house_style():
-            title = f"{stem} to {about[0]}, {Path(about[1]).stem}"
-            figure = accuracy_over_time(curves, title)
+            figure = accuracy_over_time(curves, f"{stem} to {about[0]}, {Path(about[1]).stem}")
             end = f"-{stem}.png" if len(stems) > 1 else ".png"
             pictures.append(save_figure(place.with_name(place.name + end), figure))
     return pictures

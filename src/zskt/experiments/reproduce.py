@@ -12,7 +12,9 @@ from cyclopts import Parameter
 
 from zskt.errors import UserError, unknown
 from zskt.experiments.placing import Placing
+from zskt.files import check_writable
 from zskt.jobs import arguments as arg
+from zskt.seeds import check_seeds
 from zskt.switches import Either
 
 if TYPE_CHECKING:
@@ -88,6 +90,8 @@ def reproduce(
         raise UserError("give the name of a table or figure, or `list`")
     _check_numbers(scale, seeds, per_class)
     placing.check(device)
+    if not list_:
+        check_writable(out / str(name) / "result.json")
 
     from zskt.data import load_data
     from zskt.experiments.catalogue import EXPERIMENTS
@@ -128,8 +132,8 @@ def _check_numbers(
     """Raise a `UserError` for numbers that no experiment can take."""
     if not 0 < scale <= 100:
         raise UserError(f"`scale` must be above zero and at most 100, not {scale:g}")
-    if seeds is not None and (not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds)):
-        raise UserError("`seeds` must be different numbers of zero or above")
+    if seeds is not None:
+        check_seeds(seeds)
     if per_class is not None and (
         not per_class or min(per_class) < 1 or len(set(per_class)) < len(per_class)
     ):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_type_hi
 from cyclopts import Parameter
 
 from zskt import devices
+from zskt.files import check_writable
 from zskt.switches import OnByDefault
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ Job = TypeVar("Job", bound=Callable[..., Any])
 def job(function: Job) -> Job:
     """A job whose paths may be given as text in Python too, as on the command line.
 
-    It does the same within `torch.no_grad` or with another default dtype.
+    It does the same within `torch.no_grad` or with another default dtype. Where `results` cannot be
+    written, it does not begin.
     """
 
     @wraps(function)
@@ -75,6 +77,8 @@ def job(function: Job) -> Job:
             value = bound.arguments.get(name)
             if isinstance(value, str) and Path in (hint, *get_args(hint)):
                 bound.arguments[name] = Path(value)
+        if (results := bound.arguments.get("results")) is not None:
+            check_writable(results)
         if "torch" not in sys.modules:
             # Not worth its import: nobody has set anything.
             return function(*bound.args, **bound.kwargs)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from zskt.distillation.run import Run
-from zskt.errors import UserError
 from zskt.jobs import arguments as arg
 from zskt.jobs.distill import Distilled, distill
 from zskt.jobs.result import Result
 from zskt.jobs.train import train
 from zskt.methods.replay import Replay
+from zskt.seeds import check_seeds
 from zskt.supervised.recipe import Recipe
 
 TEACHER = "wrn-16-2"
@@ -61,8 +61,7 @@ def demo(
         UserError: if the folder is in use.
     """
     start = time.monotonic()
-    if not seeds or len(set(seeds)) < len(seeds):
-        raise UserError("`seeds` must be different numbers")
+    check_seeds(seeds)
     out = out or _free(Path("runs/demo"))
     run = Run(rounds=rounds, device=device, evaluate_every=max(1, rounds // 10))
     teacher = _shipped_teacher()

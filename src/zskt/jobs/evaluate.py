@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from zskt.devices import resolve, settled
+from zskt.files import check_writable
 from zskt.jobs import arguments as arg
 from zskt.jobs.result import Result
 from zskt.teachers.options import TeacherOptions
@@ -68,7 +69,7 @@ def evaluate(
     from zskt.jobs.loading import data_of, judged_of, name_of
     from zskt.measure.contenders import check_fits, check_same_classes, in_classes_of
     from zskt.model_file import load
-    from zskt.runs.folder import AVERAGE
+    from zskt.runs.folder import AVERAGE, EVALUATION
 
     taught = options.load(teacher)
     learnt = judged_of(student, taught.card, options)
@@ -77,6 +78,8 @@ def evaluate(
         check_fits(images.test, card)
     check_same_classes(taught.card, learnt.card)
     folder = Path(student) if isinstance(student, str | Path) and Path(student).is_dir() else None
+    if folder is not None:
+        check_writable(folder / EVALUATION)
     average = folder / AVERAGE if folder else None
     average = average if average and average.is_file() else None
     contenders = contenders_of(
