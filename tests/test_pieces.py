@@ -66,7 +66,7 @@ def test_statistics_of_half_precision_are_float32():
         strict=True,
     ):
         assert ours.dtype == torch.float32
-        assert (ours - theirs).abs().max() < 5e-3
+        assert (ours - theirs).abs().max() < 1e-5
 
 
 def test_the_prior_is_the_distance_of_statistics_in_every_layer():

@@ -44,14 +44,15 @@ class _Statistics(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, activation: Tensor) -> tuple[Tensor, Tensor]:
+        full = torch.promote_types(activation.dtype, torch.float32)
         if activation.device.type == "mps":
             # Apple's GPUs have no such operation.
             places = [0, *range(2, activation.ndim)]
             variance, mean = torch.var_mean(activation.float(), places, correction=0)
         else:
-            # The momentum is not used without running statistics.
-            mean, variance = torch.batch_norm_update_stats(activation, None, None, 0.0)
-        full = torch.promote_types(activation.dtype, torch.float32)
+            # Processors give results of the precision of running statistics. These go unused.
+            unused = activation.new_zeros((2, activation.shape[1]), dtype=full)
+            mean, variance = torch.batch_norm_update_stats(activation, *unused, 0.0)
         mean, variance = mean.to(full), variance.to(full)
         ctx.save_for_backward(activation, mean)
         return mean, variance
