@@ -87,7 +87,7 @@ def steps(device: str) -> dict[str, tuple[Where, Callable[..., Iterator]]]:
 def measured(
     name: str, rounds: Iterator, where: Where, seconds: float, peak: float
 ) -> dict[str, Any]:
-    """The row of one step."""
+    """The row of one step. The second round compiles, the third may still record its graphs."""
     with FlopCounterMode(display=False) as counter:
         next(rounds)
     wait(where)
@@ -95,6 +95,8 @@ def measured(
     next(rounds)
     wait(where)
     first = time.perf_counter() - begun
+    next(rounds)
+    wait(where)
     times: list[float] = []
     while not times or sum(times) + first < seconds:
         start = time.perf_counter()
@@ -112,7 +114,7 @@ def measured(
 def wait(where: Where) -> None:
     """Until the device has done what it was given."""
     if where.device.type == "cuda":
-        torch.cuda.synchronize()
+        torch.cuda.synchronize(where.device)
 
 
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:

@@ -7,12 +7,12 @@ import sys
 import pytest
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from players import SIZE, make_session, same_weights
 from zskt import Run, distill, load_teacher
 from zskt.distillation.averaging import MovingAverage
-from zskt.distillation.memory import estimated_bytes, measured_bytes
+from zskt.distillation.counts import Counts
+from zskt.distillation.memory import estimated_bytes, free_bytes, measured_bytes
 from zskt.methods.zskt import ZSKT
 from zskt.model_file import load
 from zskt.networks import create
@@ -33,13 +33,13 @@ def test_the_average_follows_the_student(tmp_path, monkeypatch):
     """Against the recursion in the file's docstring, a quarter of eight rounds back."""
     teacher, student = networks()
     past = []
-    update = AveragedModel.update_parameters
+    follow = MovingAverage.follow
 
-    def watched(self, student):
+    def watched(self, rounds):
         past.append(copy.deepcopy(student.state_dict()))
-        update(self, student)
+        follow(self, rounds)
 
-    monkeypatch.setattr(AveragedModel, "update_parameters", watched)
+    monkeypatch.setattr(MovingAverage, "follow", watched)
     made = distill(
         teacher, student, method=METHOD, out=tmp_path / "run",
         run=Run(**TINY, average_over=0.25), progress=False,
@@ -53,6 +53,8 @@ def test_the_average_follows_the_student(tmp_path, monkeypatch):
     for name, value in expected.items():
         if value.is_floating_point():
             torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6)
+        else:
+            assert found[name] == past[-1][name]
     assert not made.average.training
     assert not same_weights(made.average, student)
     create_again = load(tmp_path / "run" / "student-average.safetensors")
@@ -162,3 +164,21 @@ def test_a_process_is_not_told_the_memory_of_its_parent():
 def test_shares_only(share):
     with pytest.raises(ValueError, match="`average_over`"):
         Run(average_over=share)
+
+
+def test_memory_that_torch_keeps_on_a_gpu_is_free(monkeypatch):
+    """The trial before a run leaves such memory behind."""
+    told = {"mem_get_info": (100, 1000), "memory_reserved": 700, "memory_allocated": 50}
+    for name, value in told.items():
+        monkeypatch.setattr(f"torch.cuda.{name}", lambda device, value=value: value)
+    assert free_bytes(torch.device("cuda")) == 750
+
+
+def test_the_seconds_of_a_step_are_taken_after_the_wait(monkeypatch):
+    counts, times = Counts(), iter([1.0, 8.0])
+    monkeypatch.setattr("zskt.distillation.counts.time.monotonic", lambda: now[0])
+    now = [next(times)]
+    counts.restart_clock()
+    counts.wait = lambda: now.__setitem__(0, next(times))
+    counts.stepped(teaching=True)
+    assert (counts.seconds_teaching, counts.seconds_making) == (7.0, 0.0)

@@ -105,7 +105,7 @@ class Endless(Noise):
 
 
 def test_an_endless_method_is_cut_short_and_says_so(monkeypatch, capsys):
-    monkeypatch.setattr(distill_run, "UNASKED_MINUTES", 0.05)
+    monkeypatch.setattr(distill_run, "UNASKED_MINUTES", 0.1)
     monkeypatch.setattr(distill_run, "TRIAL_SECONDS", 0.0)
     monkeypatch.setattr(distill_run, "seconds_of_end", lambda *given: 0.0)
     monkeypatch.setattr("zskt.jobs.task.method_name", lambda method: "noise")
@@ -113,7 +113,7 @@ def test_an_endless_method_is_cut_short_and_says_so(monkeypatch, capsys):
     result = zskt.distill(teacher, "resnet-8", method=Endless(batch_size=4, student_steps=1))
     assert 0 < result.history[-1]["round"] < 10**6
     told = capsys.readouterr().out
-    assert "this run takes 0.05 minutes instead; all 1,000,000,000 rounds" in told
+    assert "this run takes 0.1 minutes instead; all 1,000,000,000 rounds" in told
 
 
 def test_minutes_that_are_over_before_the_first_round_are_refused(tmp_path):

@@ -145,6 +145,20 @@ def test_process_wide_flags_are_put_back(monkeypatch):
     assert torch.backends.cudnn.allow_tf32
 
 
+def test_flags_under_their_newer_names_are_put_back():
+    """Once a caller has set one of these, torch refuses to read the older one."""
+    cudnn = torch.backends.cudnn
+    cudnn.rnn.fp32_precision, cudnn.conv.fp32_precision = "ieee", "tf32"
+    try:
+        with pytest.raises(RuntimeError, match="allow_tf32"):
+            _ = cudnn.allow_tf32
+        with settled(resolve("cpu", "32")):
+            assert cudnn.conv.fp32_precision == "ieee"
+        assert cudnn.conv.fp32_precision == "tf32"
+    finally:
+        cudnn.allow_tf32 = True
+
+
 def test_predicting_leaves_the_network_as_it_was(data):
     network = create("wrn-10-1", classes=2, input_size=(1, 8, 8)).train()
     before = network.bn.running_mean.clone()

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from zskt.allocation import memory_kept
 from zskt.errors import UserError
@@ -98,21 +98,43 @@ def settled(where: Where) -> Generator[None]:
     is kept for the next step, and in bf16 transformers attend by plain matrix products: the fused
     kernel of torch 2.15 is slow there, above all backwards.
     """
-    import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
     slow = where.device.type == "cpu" and where.precision == "bf16"
-    rounded = torch.backends.cudnn.allow_tf32
-    if where.precision == "32":
-        torch.backends.cudnn.allow_tf32 = False
+    with (
+        _exact_convolutions() if where.precision == "32" else nullcontext(),
+        sdpa_kernel(SDPBackend.MATH) if slow else nullcontext(),
+        memory_kept() if where.device.type == "cpu" else nullcontext(),
+    ):
+        yield
+
+
+@contextmanager
+def _exact_convolutions() -> Generator[None]:
+    """Whichever of torch's two names for this the caller has set: after one the other fails."""
+    import torch
+
+    place: Any = torch.backends.cudnn
+    name, exact = "allow_tf32", False
     try:
-        with (
-            sdpa_kernel(SDPBackend.MATH) if slow else nullcontext(),
-            memory_kept() if where.device.type == "cpu" else nullcontext(),
-        ):
-            yield
+        before = getattr(place, name)
+    except RuntimeError:
+        place, name, exact = place.conv, "fp32_precision", "ieee"
+        before = getattr(place, name)
+    setattr(place, name, exact)
+    try:
+        yield
     finally:
-        torch.backends.cudnn.allow_tf32 = rounded
+        setattr(place, name, before)
+
+
+def sent(tensor: "torch.Tensor", device: "torch.device") -> "torch.Tensor":
+    """A tensor on a device; a GPU fetches it when it comes to it, and nobody waits.
+
+    A copy from memory that is not pinned would wait for all that the GPU has been given.
+    """
+    pinned = tensor.pin_memory() if device.type == "cuda" else tensor
+    return pinned.to(device, non_blocking=True)
 
 
 def _native_bf16(kind: str) -> bool:

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Float, Float32, UInt8
 from torch import Tensor, nn
 
+from zskt.devices import sent
+
 Images = Float[Tensor, "batch channels height width"]
 Bounds = tuple[tuple[float, ...], tuple[float, ...]]
 Pixels = Literal["normalised", "0-1", "0-255"]
@@ -145,4 +147,4 @@ def _in_rows(
 
 
 def _for_channels(values: Sequence[float], like: Tensor) -> Tensor:
-    return torch.tensor(values, device=like.device).view(-1, 1, 1)
+    return sent(torch.tensor(values), like.device).view(-1, 1, 1)

@@ -51,7 +51,9 @@ class _Statistics(torch.autograd.Function):
             variance, mean = torch.var_mean(activation.float(), places, correction=0)
         else:
             # Processors give results of the precision of running statistics. These go unused.
-            unused = activation.new_zeros((2, activation.shape[1]), dtype=full)
+            size = 2, activation.shape[1]
+            processor = activation.device.type == "cpu"
+            unused = activation.new_zeros(size, dtype=full) if processor else (None, None)
             mean, variance = torch.batch_norm_update_stats(activation, *unused, 0.0)
         mean, variance = mean.to(full), variance.to(full)
         ctx.save_for_backward(activation, mean)

@@ -8,6 +8,7 @@ from jaxtyping import Int64, UInt8
 from torch import Tensor
 
 from zskt.data.image_data import Split
+from zskt.devices import sent
 
 
 def augment(
@@ -25,11 +26,11 @@ def augment(
     """
     count, channels, height, width = images.shape
     padded = F.pad(images, (padding,) * 4)
-    top, left = torch.randint(2 * padding + 1, (2, count), generator=random).to(images.device)
+    top, left = sent(torch.randint(2 * padding + 1, (2, count), generator=random), images.device)
     rows = top[:, None] + torch.arange(height, device=images.device)
     columns = left[:, None] + torch.arange(width, device=images.device)
     if flips:
-        mirrored = torch.rand(count, generator=random).to(images.device) < 0.5
+        mirrored = sent(torch.rand(count, generator=random) < 0.5, images.device)
         columns = torch.where(mirrored[:, None], columns.flip(1), columns)
     each = torch.arange(count, device=images.device).view(-1, 1, 1, 1)
     channel = torch.arange(channels, device=images.device).view(1, -1, 1, 1)
@@ -38,7 +39,7 @@ def augment(
         return moved
     inside = []
     for side in (height, width):
-        centre = torch.randint(side, (count, 1), generator=random).to(images.device)
+        centre = sent(torch.randint(side, (count, 1), generator=random), images.device)
         first = centre - cutout // 2
         pixels = torch.arange(side, device=images.device)
         inside.append((pixels >= first) & (pixels < first + cutout))
@@ -70,7 +71,8 @@ class Shuffled:
         if self._place + self._size > len(self._order):
             self._order = torch.randperm(len(self._split), generator=self._random)
             self._place = 0
-        chosen = self._order[self._place : self._place + self._size].to(self._split.images.device)
+        chosen = self._order[self._place : self._place + self._size]
+        chosen = sent(chosen, self._split.images.device)
         self._place += self._size
         return self._split.images[chosen], self._split.labels[chosen]
 

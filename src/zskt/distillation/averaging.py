@@ -5,7 +5,8 @@
 The span is a share of the run's rounds. The average learns nothing and nothing is learnt from it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from itertools import chain
 
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -24,11 +25,10 @@ class MovingAverage:
     def __init__(self, session: Session, share: float):
         self._student = session.student
         self._share = share
-        self._span = 1.0
         self._average: AveragedModel | None = None
         if share == 0:
             return
-        average = AveragedModel(session.student, multi_avg_fn=self._mixed, use_buffers=True)
+        average = AveragedModel(session.student)
         average.requires_grad_(False).eval()
         self._average = session.keep("average", average)
 
@@ -38,16 +38,26 @@ class MovingAverage:
         Args:
             rounds: how many the whole run has, as far as can be told.
         """
-        if self._average is not None:
-            self._span = max(1.0, self._share * rounds)
-            self._average.update_parameters(self._student)
+        if self._average is None:
+            return
+        # Not by `update_parameters`, which makes a GPU wait twice and counts in many small steps.
+        pairs = list(zip(_tensors(self._average.module), _tensors(self._student), strict=True))
+        if self._average.n_averaged:
+            mixed = [pair for pair in pairs if pair[0].is_floating_point()]
+            share = 1 / max(1.0, self._share * rounds)
+            average, student = zip(*mixed, strict=True)
+            get_ema_multi_avg_fn(1 - share)(average, student, 0)
+            pairs = [pair for pair in pairs if not pair[0].is_floating_point()]
+        for kept, value in pairs:
+            kept.copy_(value)
+        self._average.n_averaged += 1
 
     @property
     def network(self) -> nn.Module | None:
         """In eval mode, on the session's device; None if none is kept."""
         return None if self._average is None else self._average.module
 
-    def _mixed(
-        self, average: Sequence[Tensor], student: Sequence[Tensor], count: Tensor | int
-    ) -> None:
-        get_ema_multi_avg_fn(1 - 1 / self._span)(list(average), list(student), count)
+
+def _tensors(network: nn.Module) -> Iterator[Tensor]:
+    """Weights and buffers, without their gradients."""
+    return (each.detach() for each in chain(network.parameters(), network.buffers()))

@@ -13,8 +13,10 @@ class Counts:
     Attributes:
         images_made: different images that the student was taught from, each counted once.
         images_seen: images of all student steps.
-        seconds_making: up to steps of anything but the student, since the step before.
+        seconds_making: up to steps of anything but the student, since the step before. On a GPU
+            these and those of teaching are the host's, which does not wait for it.
         seconds_teaching: up to steps of the student.
+        wait: called before the time is taken; for who wants the seconds of a GPU.
         after_step: told after every step whether it was one of the student.
     """
 
@@ -23,6 +25,7 @@ class Counts:
         self.images_seen = 0
         self.seconds_making = 0.0
         self.seconds_teaching = 0.0
+        self.wait: Callable[[], None] = lambda: None
         self.after_step: Callable[[bool], None] = lambda teaching: None
         self._since = time.monotonic()
 
@@ -37,6 +40,7 @@ class Counts:
 
     def stepped(self, *, teaching: bool) -> None:
         """A step is done; the time since the one before went into it."""
+        self.wait()
         now = time.monotonic()
         if teaching:
             self.seconds_teaching += now - self._since

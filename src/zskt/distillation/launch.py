@@ -85,7 +85,7 @@ def _helpers(where: Where, work: Callable[..., object], arguments: Any) -> Gener
     with environment(of_torchrun(0, where.devices, port)), shared_threads(where) as share:
         try:
             for rank in range(1, where.devices):
-                given = rank, where.devices, port, share, arrived, work, arguments
+                given = rank, where, port, share, arrived, work, arguments
                 helper = context.Process(target=_help, args=given, daemon=True)
                 _start(helper)
                 helpers.append(helper)
@@ -173,15 +173,16 @@ def _abort_when_one_is_lost(helpers: list[SpawnProcess]) -> None:
 
 
 def _help(
-    rank: int, count: int, port: int, threads: int, arrived: Any, work: Callable[..., object],
+    rank: int, where: Where, port: int, threads: int, arrived: Any, work: Callable[..., object],
     arguments: Any,
 ) -> None:  # fmt: skip
     """What a helper does from its start."""
     # Ctrl-C reaches every process of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ |= of_torchrun(rank, count, port)
+    os.environ |= of_torchrun(rank, where.devices, port)
     torch.set_num_threads(threads)
+    take_device(where)
     Meeting.others = staticmethod(arrived.release)
     # Tensors come in memory that the first process goes on to write to.
     own = copy.deepcopy(arguments)

@@ -82,7 +82,9 @@ def much_memory(device: torch.device) -> str | None:
 def free_bytes(device: torch.device) -> int | None:
     """What a device has left for us; None where the system does not tell."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        # What torch keeps for its next tensors is free too.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
     kilobytes = _told("/proc/meminfo", "MemAvailable")
     return None if kilobytes is None else kilobytes * 1024
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, Optimizer
 
 from zskt.chunks import InChunks
+from zskt.devices import sent
 from zskt.distillation.counts import Counts
 from zskt.distillation.processes import Processes, is_own
 from zskt.distillation.round import Round as Round
@@ -168,6 +169,8 @@ class Session:
         if self._saved is not None:
             try:
                 thing.load_state_dict(self._saved["kept"][name])
+            except torch.OutOfMemoryError:
+                raise
             except (RuntimeError, *NOT_MEANT) as error:
                 raise UserError(
                     f"the checkpoint does not fit the {name} of this run: it is of another "
@@ -187,8 +190,7 @@ class Session:
     def noise(self, *size: int) -> Tensor:
         """Standard normal numbers; the same on every device, others in every process."""
         assert self.is_ready, "a method draws after session.ready()"
-        drawn = torch.randn(size, generator=self.random, dtype=self.dtype)
-        return drawn.to(self.device, non_blocking=True)
+        return sent(torch.randn(size, generator=self.random, dtype=self.dtype), self.device)
 
     def bounds(self) -> Bounds:
         """Lowest and highest pixel of each channel, normalised; or a `UserError`."""

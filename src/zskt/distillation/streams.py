@@ -12,6 +12,9 @@ import torch
 from zskt.distillation.processes import Processes
 from zskt.seeds import stream
 
+CUDA = "cuda"
+"""The name of a GPU's state, on whichever of them the run goes on."""
+
 
 class Streams:
     """The random generators of this process.
@@ -48,12 +51,13 @@ class Streams:
         self.noise.set_state(states[rank]["noise"])
         torch.set_rng_state(states[rank]["cpu"])
         for device in self.cuda:
-            if str(device) in states[rank]:
-                torch.cuda.set_rng_state(states[rank][str(device)], device)
+            if CUDA in states[rank]:
+                torch.cuda.set_rng_state(states[rank][CUDA], device)
 
     def state(self) -> dict[str, Any]:
         """Of all processes, the same on each."""
         state = {"noise": self.noise.get_state(), "cpu": torch.get_rng_state()}
-        state |= {str(device): torch.cuda.get_rng_state(device) for device in self.cuda}
+        for device in self.cuda:
+            state[CUDA] = torch.cuda.get_rng_state(device)
         first, *others = self.processes.all(state)
         return {**first, "others": others} if others else first

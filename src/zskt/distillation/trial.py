@@ -7,6 +7,7 @@ round 2, ...    timed, until the seconds are spent
 import copy
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -82,6 +83,8 @@ def tried(
     """
     fabric = make_fabric(replace(where, devices=1, nodes=1), next(student.parameters()).dtype)
     cuda = [fabric.device] if fabric.device.type == "cuda" else []
+    for device in cuda:
+        torch.cuda.reset_peak_memory_stats(device)
     with torch.random.fork_rng(cuda), settled(where):
         session = Session(
             copy.deepcopy(teacher), copy.deepcopy(student), input_size=input_size, classes=classes,
@@ -91,7 +94,9 @@ def tried(
         session.progress = PROGRESS
         rounds = method.rounds(session)
         phases = counted(rounds, session)
+        _wait(fabric.device)
         counts, played, start = session.counts, 0, time.perf_counter()
+        counts.wait = partial(_wait, fabric.device)
         making, teaching = counts.seconds_making, counts.seconds_teaching
         counts.restart_clock()
         while not played or time.perf_counter() - start < seconds:
@@ -137,5 +142,7 @@ def counted(rounds: Any, session: Session) -> dict[str, Phase]:
 
 def _wait(device: torch.device) -> None:
     """Until the device has done what it was given."""
-    if device.type != "cpu":
-        getattr(torch, device.type).synchronize()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()

@@ -59,11 +59,12 @@ class Plan(Result):
         took = f"A round takes {self.seconds_of_round:.3g} s on {where}"
         gigabytes = self.memory_bytes / 1e9
         many = f", all {self.processes} processes together" if self.processes > 1 else ""
-        # What a process holds before it has done anything is counted too.
+        # On a processor what a process holds before it has done anything is counted too.
+        counted = "in tensors" if self.device.startswith("cuda") else "libraries included"
         lines = [
             f"About {_length(self.seconds)} for {self.rounds:,} rounds: {images}{many}.",
             f"{took}: {self.images_made:,} images made, {self.images_seen:,} taught from{many}.",
-            f"Memory: up to {gigabytes:.1f} GB in the trial, libraries included.",
+            f"Memory: up to {gigabytes:.1f} GB in the trial, {counted}.",
         ]
         if many:
             lines.append("The trial was of one process; averaging gradients comes on top.")

@@ -6,6 +6,7 @@ of 4x4 weights and stride 2 on the small map: the same sums in another order, in
 multiplications, and the doubled map is never written.
 """
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -15,7 +16,11 @@ Maps = Float[Tensor, "batch inputs height width"]
 
 def enlarged(maps: Maps, conv: nn.Conv2d) -> Float[Tensor, "batch outputs height2 width2"]:
     """What a 3x3 convolution with padding 1 makes of maps enlarged to twice their sides."""
-    return F.conv_transpose2d(maps, summed(conv.weight), conv.bias, stride=2, padding=1)
+    weight = summed(conv.weight)
+    if maps.is_cuda:
+        # The sums lie as contiguous weights do, and cuDNN would take the maps so too.
+        weight = weight.contiguous(memory_format=torch.channels_last)
+    return F.conv_transpose2d(maps, weight, conv.bias, stride=2, padding=1)
 
 
 def summed(weight: Float[Tensor, "outputs inputs 3 3"]) -> Float[Tensor, "inputs outputs 4 4"]:

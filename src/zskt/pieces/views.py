@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from zskt.devices import sent
+
 Images = Float[Tensor, "count channels height width"]
 
 
@@ -19,10 +21,10 @@ def shifted(images: Images, random: torch.Generator, share: float = 0.125) -> Im
     padded = F.pad(images, (right, right, down, down), mode="reflect")
     top = torch.randint(2 * down + 1, (count, 1), generator=random)
     left = torch.randint(2 * right + 1, (count, 1), generator=random)
-    rows = top + torch.arange(height)
-    columns = left + torch.arange(width)
     mirrored = torch.rand(count, 1, generator=random) < 0.5
+    top, left, mirrored = (sent(each, images.device) for each in (top, left, mirrored))
+    rows = top + torch.arange(height, device=images.device)
+    columns = left + torch.arange(width, device=images.device)
     columns = torch.where(mirrored, columns.flip(1), columns)
     index = (padded.shape[3] * rows[:, :, None] + columns[:, None, :]).view(count, 1, -1)
-    index = index.to(images.device).expand(-1, channels, -1)
-    return padded.flatten(2).gather(2, index).view(images.shape)
+    return padded.flatten(2).gather(2, index.expand(-1, channels, -1)).view(images.shape)

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
+from zskt.devices import sent
 from zskt.errors import UserError
 from zskt.images import Normalisation
 
@@ -88,8 +89,11 @@ class ImageMemory:
         self, index: Int64[Tensor, " count"], device: torch.device | str = "cpu"
     ) -> Float[Tensor, "count channels height width"]:
         """Normalised images by their places."""
-        pixels = self._places[index].to(device, non_blocking=True)
-        return torch.addcmul(self._low.to(device), pixels.float(), (self._range / 255).to(device))
+        pixels, low, step = (
+            sent(each, torch.device(device))
+            for each in (self._places[index], self._low, self._range / 255)
+        )
+        return torch.addcmul(low, pixels.float(), step)
 
     def draw(
         self, count: int, random: torch.Generator, device: torch.device | str = "cpu"

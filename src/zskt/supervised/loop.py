@@ -130,6 +130,8 @@ class Training:
             torch.set_rng_state(random["cpu"])
             if "cuda" in random and self._where.device.type == "cuda":
                 torch.cuda.set_rng_state(random["cuda"], self._where.device)
+        except torch.OutOfMemoryError:
+            raise
         except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
             raise UserError(
                 "the checkpoint does not fit this training: it is of another network, optimizer or "
