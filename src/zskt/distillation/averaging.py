@@ -5,9 +5,11 @@
 The span is a share of the run's rounds. The average learns nothing and nothing is learnt from it.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
 
+import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -40,16 +42,18 @@ class MovingAverage:
         """
         if self._average is None:
             return
-        # Not by `update_parameters`, which makes a GPU wait twice and counts in many small steps.
-        pairs = list(zip(_tensors(self._average.module), _tensors(self._student), strict=True))
-        if self._average.n_averaged:
-            mixed = [pair for pair in pairs if pair[0].is_floating_point()]
-            share = 1 / max(1.0, self._share * rounds)
-            average, student = zip(*mixed, strict=True)
-            get_ema_multi_avg_fn(1 - share)(average, student, 0)
-            pairs = [pair for pair in pairs if not pair[0].is_floating_point()]
-        for kept, value in pairs:
-            kept.copy_(value)
+        # Not by `update_parameters`, for which a GPU waits twice.
+        mixed = get_ema_multi_avg_fn(1 - 1 / max(1.0, self._share * rounds))
+        groups = defaultdict[torch.dtype, list[tuple[Tensor, Tensor]]](list)
+        for pair in zip(_tensors(self._average.module), _tensors(self._student), strict=True):
+            groups[pair[0].dtype].append(pair)
+        for pairs in groups.values():
+            average, student = zip(*pairs, strict=True)
+            if self._average.n_averaged:
+                mixed(average, student, 0)
+            else:
+                for kept, value in pairs:
+                    kept.copy_(value)
         self._average.n_averaged += 1
 
     @property
