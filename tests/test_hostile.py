@@ -159,5 +159,14 @@ def test_a_run_of_centuries_does_not_tell_how_long(capsys):
     assert "? left" in capsys.readouterr().err
 
 
+def test_what_is_left_is_left_to_the_round_where_it_stops(capsys, monkeypatch):
+    """A part of a longer run, whose own share is small."""
+    now = iter([0.0, 30.0, 30.0, 30.0])
+    monkeypatch.setattr("zskt.progress.time.monotonic", lambda: next(now))
+    with ProgressLine("rounds", 4) as line:
+        line.advance(1, 0.01)
+    assert "1/4 rounds  0.0333/s  0:01:30 left" in capsys.readouterr().err
+
+
 def test_the_campaign_knows_every_command():
     assert set(BASE) == set(COMMANDS)

@@ -133,8 +133,9 @@ def sent(tensor: "torch.Tensor", device: "torch.device") -> "torch.Tensor":
 
     A copy from memory that is not pinned would wait for all that the GPU has been given.
     """
-    pinned = tensor.pin_memory() if device.type == "cuda" else tensor
-    return pinned.to(device, non_blocking=True)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def _native_bf16(kind: str) -> bool:

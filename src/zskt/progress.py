@@ -70,9 +70,9 @@ class ProgressLine:
 
         Args:
             done: how many there are.
-            share: how far that is, 0 to 1; by default of the total.
+            share: how far that is, 0 to 1, where more than the count tells it, such as a clock.
         """
-        share = done / self.total if share is None and self.total else share or 0.0
+        share = max(share or 0.0, done / self.total if self.total else 0.0)
         if self.start_share is None:
             self.start_share = self.start / self.total if self.total else 0.0
         if not (self.live or (self.shown and self._plain_line_due(done, share))):
