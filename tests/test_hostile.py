@@ -168,5 +168,13 @@ def test_what_is_left_is_left_to_the_round_where_it_stops(capsys, monkeypatch):
     assert "1/4 rounds  0.0333/s  0:01:30 left" in capsys.readouterr().err
 
 
+def test_what_is_left_of_a_resumed_run_by_the_clock(capsys, monkeypatch):
+    now = iter([0.0, 10.0, 10.0])
+    monkeypatch.setattr("zskt.progress.time.monotonic", lambda: next(now))
+    with ProgressLine("rounds", None, 5, 0.5) as line:
+        line.advance(6, 0.6)
+    assert "6 rounds  0.1/s  0:00:40 left" in capsys.readouterr().err
+
+
 def test_the_campaign_knows_every_command():
     assert set(BASE) == set(COMMANDS)

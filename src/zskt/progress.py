@@ -25,14 +25,17 @@ class ProgressLine:
         unit: what is counted, for example `rounds`.
         total: how many there will be; None where that is not known.
         done: how many there are already, in a resumed run.
+        share: how far that is, as for `advance`.
         shown: False for silence.
     """
 
-    def __init__(self, unit: str, total: int | None, done: int = 0, *, shown: bool = True):
+    def __init__(
+        self, unit: str, total: int | None, done: int = 0, share: float = 0.0, *, shown: bool = True
+    ):
         self.unit = unit
         self.total = total
         self.start = done
-        self.start_share: float | None = None
+        self.start_share = self._share(done, share)
         self.shown = shown
         self.started = time.monotonic()
         self.last_plain = float("-inf")
@@ -65,16 +68,14 @@ class ProgressLine:
         """Take the newest losses and test figures among the facts."""
         self.facts.update({name: value for name, value in facts.items() if name.endswith(SHOWN)})
 
-    def advance(self, done: int, share: float | None = None) -> None:
+    def advance(self, done: int, share: float = 0.0) -> None:
         """Show the count with the newest facts.
 
         Args:
             done: how many there are.
             share: how far that is, 0 to 1, where more than the count tells it, such as a clock.
         """
-        share = max(share or 0.0, done / self.total if self.total else 0.0)
-        if self.start_share is None:
-            self.start_share = self.start / self.total if self.total else 0.0
+        share = self._share(done, share)
         if not (self.live or (self.shown and self._plain_line_due(done, share))):
             return
         elapsed = max(time.monotonic() - self.started, 1e-9)
@@ -94,6 +95,9 @@ class ProgressLine:
         """Print a sentence above the line."""
         if self.shown:
             self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+    def _share(self, done: int, share: float) -> float:
+        return max(share, done / self.total if self.total else 0.0)
 
     def _plain_line_due(self, done: int, share: float) -> bool:
         now = time.monotonic()

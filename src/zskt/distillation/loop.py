@@ -114,7 +114,7 @@ class Play:
         student_device = next(student.parameters()).device
         cuda = [fabric.device] if fabric.device.type == "cuda" else []
         end = self.run.until or self.run.total_rounds
-        line = ProgressLine("rounds", end, budget.round, shown=self.progress)
+        line = ProgressLine("rounds", end, budget.round, budget.progress(), shown=self.progress)
         with (
             torch.random.fork_rng(cuda), settled(self.where), stop_request() as stop, line,
             fitting_strides(student, self.input_size, self.where),
